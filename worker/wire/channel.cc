@@ -1,0 +1,67 @@
+#include "worker/wire/channel.h"
+
+#include <sys/socket.h>
+
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "worker/base/file_util.h"
+#include "worker/base/socket.h"
+#include "worker/base/status_macros.h"
+
+namespace paddock {
+namespace {
+constexpr char kInline = 'I';
+constexpr char kInMemfd = 'M';
+}  // namespace
+
+absl::Status SendMessage(int socket,
+                         const google::protobuf::MessageLite& message,
+                         absl::Span<const int> descriptors) {
+  const size_t bytes = message.ByteSizeLong();
+  if (bytes > kMaxMessageBytes) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("message of ", bytes, " bytes"));
+  }
+  std::string packet(1, kInline);
+  if (bytes <= kMaxInlineBytes) {
+    message.AppendToString(&packet);
+    return SendPacket(socket, packet, descriptors);
+  }
+  packet[0] = kInMemfd;
+  ASSIGN_OR_RETURN(UniqueFd memfd, SealedMemfd("paddock-message",
+                                               message.SerializeAsString()));
+  std::vector<int> all = {memfd.get()};
+  all.insert(all.end(), descriptors.begin(), descriptors.end());
+  return SendPacket(socket, packet, all);
+}
+
+absl::Status ReceiveMessage(int socket, google::protobuf::MessageLite* message,
+                            std::vector<UniqueFd>* descriptors,
+                            bool dont_wait) {
+  ASSIGN_OR_RETURN(Packet packet,
+                   ReceivePacket(socket, kMaxInlineBytes + 1,
+                                 dont_wait ? MSG_DONTWAIT : 0));
+  bool parsed = false;
+  if (!packet.data.empty() && packet.data[0] == kInline) {
+    parsed = message->ParseFromArray(packet.data.data() + 1,
+                                     static_cast<int>(packet.data.size()) - 1);
+  } else if (packet.data.size() == 1 && packet.data[0] == kInMemfd &&
+             !packet.descriptors.empty()) {
+    absl::StatusOr<std::string> data =
+        ReadSealedMemfd(packet.descriptors[0].get(), kMaxMessageBytes);
+    if (!data.ok()) return absl::InvalidArgumentError(data.status().message());
+    packet.descriptors.erase(packet.descriptors.begin());
+    parsed = message->ParseFromString(*data);
+  }
+  if (!parsed) return absl::InvalidArgumentError("malformed channel message");
+  if (descriptors != nullptr) {
+    *descriptors = std::move(packet.descriptors);
+  } else if (!packet.descriptors.empty()) {
+    return absl::InvalidArgumentError("unexpected descriptors");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace paddock
