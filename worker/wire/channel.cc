@@ -30,8 +30,8 @@ absl::Status SendMessage(int socket,
     return SendPacket(socket, packet, descriptors);
   }
   packet[0] = kInMemfd;
-  ASSIGN_OR_RETURN(UniqueFd memfd, SealedMemfd("paddock-message",
-                                               message.SerializeAsString()));
+  ASSIGN_OR_RETURN(UniqueFd memfd,
+                   SealedMemfd("paddock-message", message.SerializeAsString()));
   std::vector<int> all = {memfd.get()};
   all.insert(all.end(), descriptors.begin(), descriptors.end());
   return SendPacket(socket, packet, all);
@@ -40,9 +40,8 @@ absl::Status SendMessage(int socket,
 absl::Status ReceiveMessage(int socket, google::protobuf::MessageLite* message,
                             std::vector<UniqueFd>* descriptors,
                             bool dont_wait) {
-  ASSIGN_OR_RETURN(Packet packet,
-                   ReceivePacket(socket, kMaxInlineBytes + 1,
-                                 dont_wait ? MSG_DONTWAIT : 0));
+  ASSIGN_OR_RETURN(Packet packet, ReceivePacket(socket, kMaxInlineBytes + 1,
+                                                dont_wait ? MSG_DONTWAIT : 0));
   bool parsed = false;
   if (!packet.data.empty() && packet.data[0] == kInline) {
     parsed = message->ParseFromArray(packet.data.data() + 1,

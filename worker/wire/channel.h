@@ -28,9 +28,10 @@ absl::Status SendMessage(int socket,
                          absl::Span<const int> descriptors = {});
 
 // Receives one message into `message`. `descriptors` gets those that came with
-// it; if it is null, none may come. Unavailable at end of file; DeadlineExceeded
-// when `dont_wait` and nothing is there; InvalidArgument for anything that is
-// not a well-formed message: the other side broke the protocol.
+// it; if it is null, none may come. Unavailable at end of file;
+// DeadlineExceeded when `dont_wait` and nothing is there; InvalidArgument for
+// anything that is not a well-formed message: the other side broke the
+// protocol.
 absl::Status ReceiveMessage(int socket, google::protobuf::MessageLite* message,
                             std::vector<UniqueFd>* descriptors = nullptr,
                             bool dont_wait = false);
