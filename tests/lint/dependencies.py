@@ -50,7 +50,7 @@ ALLOWED = {
                        "worker/init"} | _PROTO,
     "worker": {"absl", "spdlog", "cli11", "worker/base", "worker/wire",
                "worker/policy", "worker/init", "worker/sandbox"} | _PROTO,
-    "server/config": _PROTO | {"absl", "yaml-cpp", "worker/base",
+    "server/config": _PROTO | {"absl", "cli11", "yaml-cpp", "worker/base",
                                "worker/wire"},
     "server/supervisor": _SERVER | {"seccomp"},
     "server/telemetry": _SERVER | {"prometheus", "civetweb"},

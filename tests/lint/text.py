@@ -10,7 +10,7 @@ MAX_LINES = 500
 # Written apart so that this file does not match itself.
 _LEFTOVERS = re.compile(r"\b(TO" "DO|FIX" "ME|XX" "X|HA" "CK)\\b")
 _MACHINE_PATHS = re.compile(
-    "/(home|Users)/[A-Za-z]|/wo" "rk/(main|shared|wt-|[.])|[.]py" "env")
+    "/(home|Users)/[A-Za-z]|/wo" "rk/(main|shared|wt-|[.]lib)|[.]py" "env")
 _SOURCES = (".cc", ".h", ".py", ".sh", ".proto", "CMakeLists.txt")
 _NOT_TEXT = ("package-lock.json", "LICENSE", ".png", ".pb", ".bin")
 
