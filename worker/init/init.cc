@@ -7,7 +7,8 @@
 //   program  pid 2, born in the cgroup <sandbox>, in a user and a cgroup
 //            namespace of its own. Without privilege, filtered and under
 //            Landlock before it is told what to run.
-// status socket  init -> worker      kDirectories, kInitReady, kProgramEnded, or
+// status socket  init -> worker      kDirectories, kInitReady, kProgramEnded,
+// or
 //                                    one kSetupFailure. Also init's lifeline:
 //                                    end of file means the worker is gone.
 // plan socket    program <-> worker  kNeedIdMaps, kProgramReady, then the plan;
@@ -56,11 +57,12 @@ bool CloseInherited(const SetupPlan& plan) {
 
 // The template tree holds the image, /etc, /dev and every mount point.
 bool AttachImage(const SetupPlan& plan) {
-  const int tree = open_tree(AT_FDCWD, plan.image_tree,
-                             OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+  const int tree =
+      open_tree(AT_FDCWD, plan.image_tree,
+                OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
   if (tree < 0) return false;
-  if (move_mount(tree, "", AT_FDCWD, plan.new_root,
-                 MOVE_MOUNT_F_EMPTY_PATH) != 0) {
+  if (move_mount(tree, "", AT_FDCWD, plan.new_root, MOVE_MOUNT_F_EMPTY_PATH) !=
+      0) {
     return false;
   }
   return close(tree) == 0 && chdir(plan.new_root) == 0;
@@ -174,9 +176,9 @@ void RunSandboxInit(const SetupPlan& plan) {
   // First: a descriptor of the worker's kept open would hide its death.
   step.Run(kCloseDescriptors, CloseInherited(plan));
   step.Run(kAttachImage, AttachImage(plan));
-  step.Run(kMountProc, mount("proc", "proc", "proc",
-                             MS_NOSUID | MS_NODEV | MS_NOEXEC,
-                             plan.proc_options) == 0);
+  step.Run(kMountProc,
+           mount("proc", "proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+                 plan.proc_options) == 0);
   step.Run(kMountTmp, MountTmpfs("tmp", plan.tmp_options));
   step.Run(kMountShm, MountTmpfs("dev/shm", plan.shm_options));
   step.Run(kMountWorkspace, MountTmpfs("work", plan.workspace_options));
@@ -186,7 +188,8 @@ void RunSandboxInit(const SetupPlan& plan) {
                              setdomainname("localdomain", 11) == 0);
   if (plan.loopback) step.Run(kLoopbackUp, LoopbackUp());
 
-  // Blocked before the clone, or the end of a program that dies at once is lost.
+  // Blocked before the clone, or the end of a program that dies at once is
+  // lost.
   sigset_t child;
   sigemptyset(&child);
   sigaddset(&child, SIGCHLD);

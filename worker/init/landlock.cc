@@ -68,9 +68,9 @@ bool RestrictWithLandlock(int abi, bool loopback) {
                         LANDLOCK_ACCESS_FS_READ_DIR;
   const uint64_t write_existing =
       (LANDLOCK_ACCESS_FS_WRITE_FILE | kTruncate | kIoctlDev) & all;
-  const uint64_t own = all & ~static_cast<uint64_t>(
-                                 LANDLOCK_ACCESS_FS_MAKE_CHAR |
-                                 LANDLOCK_ACCESS_FS_MAKE_BLOCK);
+  const uint64_t own =
+      all & ~static_cast<uint64_t>(LANDLOCK_ACCESS_FS_MAKE_CHAR |
+                                   LANDLOCK_ACCESS_FS_MAKE_BLOCK);
   RulesetAttr attr = {};
   attr.handled_access_fs = all;
   if (!loopback) attr.handled_access_net = kBindTcp | kConnectTcp;

@@ -20,8 +20,8 @@ inline constexpr int kMaxJoinFiles = 8;
 // nothing; every descriptor is close-on-exec and closed by init when it is not
 // listed here.
 struct SetupPlan {
-  const char* image_tree;  // path of the image's template tree
-  const char* new_root;    // path of an empty directory
+  const char* image_tree;         // path of the image's template tree
+  const char* new_root;           // path of an empty directory
   const char* proc_options;       // of mount(2): "subset=pid,hidepid=2"
   const char* tmp_options;        // size, nr_inodes, mode of /tmp
   const char* shm_options;        // of /dev/shm
@@ -64,9 +64,9 @@ enum class ReportKind : uint32_t {
 // One packet on status_fd or plan_fd.
 struct Report {
   ReportKind kind;
-  SetupStep step;   // kSetupFailure
-  int32_t error;    // kSetupFailure: errno of the failed call
-  int32_t status;   // kProgramEnded: wait status, wait(2)
+  SetupStep step;  // kSetupFailure
+  int32_t error;   // kSetupFailure: errno of the failed call
+  int32_t status;  // kProgramEnded: wait status, wait(2)
   // kProgramEnded, getrusage(2) of the program and its waited-for children.
   int64_t voluntary_switches;
   int64_t involuntary_switches;

@@ -17,6 +17,22 @@
 namespace paddock::init {
 namespace {
 
+// What the worker or its starter ignored or blocked is not the program's.
+bool ResetSignals() {
+  for (int signal = 1; signal < NSIG; ++signal) {
+    if (signal == SIGKILL || signal == SIGSTOP) continue;
+    struct sigaction action = {};
+    action.sa_handler = SIG_DFL;
+    // Two real-time signals belong to libc, which refuses them.
+    if (sigaction(signal, &action, nullptr) != 0 && errno != EINVAL) {
+      return false;
+    }
+  }
+  sigset_t none;
+  sigemptyset(&none);
+  return sigprocmask(SIG_SETMASK, &none, nullptr) == 0;
+}
+
 // By writing "0" to `tasks`, not a pid to `cgroup.procs`: that waits for an RCU
 // grace period of some 11 ms.
 bool JoinCgroups(const SetupPlan& plan) {
@@ -72,9 +88,9 @@ bool OpenStandardStreams(const SetupPlan& plan) {
 bool LoadFilter(const SetupPlan& plan) {
   const sock_fprog program = {plan.filter_length,
                               const_cast<sock_filter*>(plan.filter)};
-  const int listener = static_cast<int>(
-      syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
-              SECCOMP_FILTER_FLAG_NEW_LISTENER, &program));
+  const int listener =
+      static_cast<int>(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+                               SECCOMP_FILTER_FLAG_NEW_LISTENER, &program));
   if (listener < 0) return false;
   Report ready = {};
   ready.kind = ReportKind::kProgramReady;
@@ -91,9 +107,7 @@ void RunProgram(const SetupPlan& plan) {
   step.Run(kJoinCgroup, JoinCgroups(plan));  // so that its group sees all of it
   int keep[] = {plan.plan_fd, plan.stdout_fd, plan.stderr_fd};
   step.Run(kCloseDescriptors, CloseAllBut(keep, 3));
-  sigset_t none;
-  sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, nullptr);
+  step.Run(kResetSignals, ResetSignals());
   step.Run(kUnshareCgroup, unshare(CLONE_NEWCGROUP) == 0);
   step.Run(kUnshareUser, syscall(SYS_setgroups, 0, nullptr) == 0 &&
                              unshare(CLONE_NEWUSER) == 0);
@@ -103,8 +117,7 @@ void RunProgram(const SetupPlan& plan) {
   step.Run(kNewSession, setsid() > 0);  // no terminal
   step.Run(kOpenNull, OpenStandardStreams(plan));
   if (plan.landlock_abi > 0) {
-    step.Run(kLandlock,
-             RestrictWithLandlock(plan.landlock_abi, plan.loopback));
+    step.Run(kLandlock, RestrictWithLandlock(plan.landlock_abi, plan.loopback));
   }
   step.Run(kSeccomp, LoadFilter(plan));
   ReceivePlanAndExec(plan.plan_fd, plan.stdout_fd, plan.stderr_fd);

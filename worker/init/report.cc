@@ -19,7 +19,8 @@ bool SendReport(int socket, const Report& report, const int* descriptors,
   msghdr message = {};
   message.msg_iov = &iov;
   message.msg_iovlen = 1;
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * kMaxReportDescriptors)];
+  alignas(
+      cmsghdr) char control[CMSG_SPACE(sizeof(int) * kMaxReportDescriptors)];
   if (descriptor_count > 0) {
     const size_t bytes = sizeof(int) * descriptor_count;
     memset(control, 0, sizeof(control));

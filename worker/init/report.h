@@ -6,8 +6,8 @@
 namespace paddock::init {
 
 // Sends one packet with up to four descriptors; false with errno.
-bool SendReport(int socket, const Report& report, const int* descriptors = nullptr,
-                int descriptor_count = 0);
+bool SendReport(int socket, const Report& report,
+                const int* descriptors = nullptr, int descriptor_count = 0);
 
 // Reports each failing step to `socket` and ends the process.
 class StepReporter {

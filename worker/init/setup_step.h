@@ -29,6 +29,7 @@ enum class SetupStep : uint32_t {
   kDropInitPrivileges,
   // Process: program, before a byte of the client is seen.
   kJoinCgroup,
+  kResetSignals,
   kUnshareCgroup,
   kUnshareUser,
   kWaitIdMaps,
@@ -87,6 +88,8 @@ constexpr const char* SetupStepName(SetupStep step) {
       return "drop_init_privileges";
     case SetupStep::kJoinCgroup:
       return "join_cgroup";
+    case SetupStep::kResetSignals:
+      return "reset_signals";
     case SetupStep::kUnshareCgroup:
       return "unshare_cgroup";
     case SetupStep::kUnshareUser:

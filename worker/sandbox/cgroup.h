@@ -78,9 +78,9 @@ struct CgroupV1Directory {
   std::string path;  // absolute
 };
 
-// `unified` is the directory on cgroup2 that sandboxes' groups are made in, with
-// `unified_controllers` enabled for its children; `v1` are the directories of
-// the controllers that cgroup2 does not have. FailedPrecondition names a
+// `unified` is the directory on cgroup2 that sandboxes' groups are made in,
+// with `unified_controllers` enabled for its children; `v1` are the directories
+// of the controllers that cgroup2 does not have. FailedPrecondition names a
 // controller that is missing.
 absl::StatusOr<std::unique_ptr<CgroupFactory>> OpenCgroups(
     UniqueFd unified, const std::vector<std::string>& unified_controllers,

@@ -52,14 +52,14 @@ class CgroupV1 : public SandboxCgroup {
 
   absl::Status Prepare() {
     const CgroupDirectory& memory = directories_["memory"];
-    ASSIGN_OR_RETURN(cpu_usage_, directories_["cpuacct"].Open("cpuacct.usage",
-                                                              O_RDONLY));
+    ASSIGN_OR_RETURN(cpu_usage_,
+                     directories_["cpuacct"].Open("cpuacct.usage", O_RDONLY));
     ASSIGN_OR_RETURN(oom_control_, memory.Open("memory.oom_control", O_RDONLY));
     oom_event_.Reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!oom_event_.valid()) return ErrnoStatus(errno, "eventfd");
-    return memory.Write("cgroup.event_control",
-                        absl::StrCat(oom_event_.get(), " ",
-                                     oom_control_.get()));
+    return memory.Write(
+        "cgroup.event_control",
+        absl::StrCat(oom_event_.get(), " ", oom_control_.get()));
   }
 
   absl::Status SetLimits(const ProgramLimits& limits) override {
@@ -77,8 +77,8 @@ class CgroupV1 : public SandboxCgroup {
     } else if (!swap.ok()) {
       return swap;
     }
-    RETURN_IF_ERROR(directories_["pids"].Write(
-        "pids.max", absl::StrCat(limits.processes)));
+    RETURN_IF_ERROR(
+        directories_["pids"].Write("pids.max", absl::StrCat(limits.processes)));
     const int64_t quota = CpuQuotaMicros(limits.cpus);
     if (quota < 0) return absl::OkStatus();
     if (!directories_.contains("cpu")) {
@@ -99,8 +99,7 @@ class CgroupV1 : public SandboxCgroup {
     SetDuration(cpu.ReadNumber("cpuacct.usage_user"), &figures->user_time);
     SetDuration(cpu.ReadNumber("cpuacct.usage_sys"), &figures->system_time);
     const CgroupDirectory& memory = directories_["memory"];
-    figures->peak_memory_bytes =
-        memory.ReadNumber("memory.max_usage_in_bytes");
+    figures->peak_memory_bytes = memory.ReadNumber("memory.max_usage_in_bytes");
     if (absl::StatusOr<std::string> stat = memory.Read("memory.stat");
         stat.ok()) {
       const auto cache = FindKey(*stat, "cache");

@@ -57,8 +57,7 @@ class CgroupV2 : public SandboxCgroup {
     char buffer[512];
     const ssize_t n = pread(cpu_stat_.get(), buffer, sizeof(buffer), 0);
     if (n < 0) return ErrnoStatus(errno, "read cpu.stat");
-    const auto usage =
-        FindKey(absl::string_view(buffer, n), "usage_usec");
+    const auto usage = FindKey(absl::string_view(buffer, n), "usage_usec");
     if (!usage) return absl::InternalError("cpu.stat has no usage_usec");
     return absl::Microseconds(*usage);
   }
@@ -102,7 +101,8 @@ class CgroupV2 : public SandboxCgroup {
     if (!stat.ok()) return;
     int64_t read = 0;
     int64_t written = 0;
-    for (absl::string_view word : absl::StrSplit(*stat, absl::ByAnyChar(" \n"))) {
+    for (absl::string_view word :
+         absl::StrSplit(*stat, absl::ByAnyChar(" \n"))) {
       int64_t value = 0;
       if (absl::ConsumePrefix(&word, "rbytes=")) {
         if (absl::SimpleAtoi(word, &value)) read += value;

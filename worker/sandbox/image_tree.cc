@@ -56,8 +56,8 @@ absl::StatusOr<std::vector<std::string>> ListDirectory(
 }
 
 absl::Status WriteFile(const std::string& path, absl::string_view contents) {
-  ASSIGN_OR_RETURN(UniqueFd fd, OpenAt(AT_FDCWD, path,
-                                       O_CREAT | O_EXCL | O_WRONLY, 0644));
+  ASSIGN_OR_RETURN(UniqueFd fd,
+                   OpenAt(AT_FDCWD, path, O_CREAT | O_EXCL | O_WRONLY, 0644));
   return WriteAll(fd.get(), contents);
 }
 
@@ -102,14 +102,14 @@ absl::Status CopyPublic(const std::string& from, const std::string& to,
 absl::Status BuildHostEtc(const std::string& etc) {
   RETURN_IF_ERROR(MakeDirectory(etc));
   for (const char* name : kEtcFromHost) {
-    RETURN_IF_ERROR(CopyPublic(absl::StrCat("/etc/", name),
-                               absl::StrCat(etc, "/", name)));
+    RETURN_IF_ERROR(
+        CopyPublic(absl::StrCat("/etc/", name), absl::StrCat(etc, "/", name)));
   }
   ASSIGN_OR_RETURN(std::vector<std::string> names, ListDirectory("/etc"));
   for (const std::string& name : names) {
     if (!absl::StartsWith(name, "java-")) continue;
-    RETURN_IF_ERROR(CopyPublic(absl::StrCat("/etc/", name),
-                               absl::StrCat(etc, "/", name)));
+    RETURN_IF_ERROR(
+        CopyPublic(absl::StrCat("/etc/", name), absl::StrCat(etc, "/", name)));
   }
   RETURN_IF_ERROR(MakeDirectory(absl::StrCat(etc, "/ssl")));
   RETURN_IF_ERROR(
@@ -134,8 +134,8 @@ absl::Status MakeDevice(const std::string& path, unsigned minor_number) {
 // A tmpfs of its own, because it alone may hold devices.
 absl::Status BuildDev(const std::string& dev) {
   RETURN_IF_ERROR(MakeDirectory(dev));
-  RETURN_IF_ERROR(MountTmpfs(dev, MS_NOSUID | MS_NOEXEC,
-                             "mode=755,size=64k,nr_inodes=32"));
+  RETURN_IF_ERROR(
+      MountTmpfs(dev, MS_NOSUID | MS_NOEXEC, "mode=755,size=64k,nr_inodes=32"));
   constexpr struct {
     const char* name;
     unsigned minor_number;  // null(4), random(4)

@@ -59,8 +59,8 @@ absl::Status AttachTree(const UniqueFd& tree, const std::string& path) {
 absl::Status BindReadOnly(const std::string& from, const std::string& to) {
   ASSIGN_OR_RETURN(UniqueFd tree, CloneTree(from));
   RETURN_IF_ERROR(SetMountAttributes(
-      tree.get(), "",
-      MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, true));
+      tree.get(), "", MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV,
+      true));
   return AttachTree(tree, to);
 }
 

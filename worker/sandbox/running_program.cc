@@ -133,8 +133,8 @@ void RunningProgram::WatchUntilEnded(const CancelSource& cancel) {
         {killed_ ? -1 : parts_.cgroup_->oom_event_fd(), POLLIN, 0},
         {killed_ ? -1 : cancel.fd, POLLIN, 0},
     };
-    const timespec timeout = absl::ToTimespec(
-        killed_ ? absl::Seconds(1) : clock_.NextLook() - now);
+    const timespec timeout =
+        absl::ToTimespec(killed_ ? absl::Seconds(1) : clock_.NextLook() - now);
     if (ppoll(fds, std::size(fds), &timeout, nullptr) <= 0) continue;
     if (fds[1].revents != 0) OnPlanSocket();
     if (fds[0].revents != 0) OnStatus();
@@ -180,8 +180,8 @@ void RunningProgram::OnPlanSocket() {
   if (!packet.ok() || packet->data.size() != sizeof(report)) return;
   memcpy(&report, packet->data.data(), sizeof(report));
   if (report.kind != ReportKind::kSetupFailure) return;
-  const std::string what = absl::StrCat(SetupStepName(report.step), ": ",
-                                        strerror(report.error));
+  const std::string what =
+      absl::StrCat(SetupStepName(report.step), ": ", strerror(report.error));
   if (report.step == SetupStep::kExec ||
       report.step == SetupStep::kChangeDirectory) {
     report_.exec_problem = {report.step == SetupStep::kExec
@@ -257,11 +257,13 @@ void RunningProgram::FinishGroup() {
   UsageFigures& usage = report_.usage;
   parts_.cgroup_->ReadFigures(&usage);
   if (usage.cpu_time.has_value()) {
-    // What the program process used before its plan was all in the kernel.
-    usage.cpu_time = std::max(absl::ZeroDuration(), *usage.cpu_time - cpu_before_);
-    if (usage.system_time.has_value()) {
-      usage.system_time =
-          std::max(absl::ZeroDuration(), *usage.system_time - cpu_before_);
+    usage.cpu_time =
+        std::max(absl::ZeroDuration(), *usage.cpu_time - cpu_before_);
+    // The split is sampled, the sum is exact; and what the program process used
+    // before its plan was all in the kernel.
+    if (usage.user_time.has_value() && usage.system_time.has_value()) {
+      usage.user_time = std::min(*usage.user_time, *usage.cpu_time);
+      usage.system_time = *usage.cpu_time - *usage.user_time;
     }
   }
   usage.wall_time = end_ - start_;

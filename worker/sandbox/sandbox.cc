@@ -5,7 +5,6 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -63,7 +62,7 @@ absl::Status DeadSandbox::TearDown(SandboxFactory* factory) && {
   plan_.Reset();
   listener_.Reset();
   if (init_pidfd_.valid()) {
-    pidfd_send_signal(init_pidfd_.get(), SIGKILL, nullptr, 0);
+    syscall(SYS_pidfd_send_signal, init_pidfd_.get(), SIGKILL, nullptr, 0);
     status_.Reset();
     siginfo_t info;
     while (waitid(P_PIDFD, init_pidfd_.get(), &info, WEXITED) != 0 &&
@@ -233,8 +232,10 @@ absl::Status WarmSandbox::WriteIdMaps(pid_t program) {
   const std::string map =
       absl::StrCat("0 ", parts_.id_base_, " ", kIdsPerSandbox, "\n");
   const std::string proc = absl::StrCat("/proc/", program);
-  RETURN_IF_ERROR(WriteControlAt(AT_FDCWD, absl::StrCat(proc, "/uid_map"), map));
-  RETURN_IF_ERROR(WriteControlAt(AT_FDCWD, absl::StrCat(proc, "/gid_map"), map));
+  RETURN_IF_ERROR(
+      WriteControlAt(AT_FDCWD, absl::StrCat(proc, "/uid_map"), map));
+  RETURN_IF_ERROR(
+      WriteControlAt(AT_FDCWD, absl::StrCat(proc, "/gid_map"), map));
   return SendPacket(parts_.plan_.get(),
                     absl::string_view(&init::kIdMapsWritten, 1));
 }

@@ -56,9 +56,9 @@ absl::StatusOr<UniqueFd> OpenUnmountedCgroup2(const std::string& below) {
   if (fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0) {
     return ErrnoStatus(errno, "fsconfig cgroup2");
   }
-  UniqueFd mount(fsmount(context.get(), FSMOUNT_CLOEXEC,
-                         MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
-                             MOUNT_ATTR_NOEXEC));
+  UniqueFd mount(
+      fsmount(context.get(), FSMOUNT_CLOEXEC,
+              MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC));
   if (!mount.valid()) return ErrnoStatus(errno, "fsmount cgroup2");
   const absl::string_view relative = absl::StripPrefix(below, "/");
   return OpenAt(mount.get(), relative.empty() ? "." : std::string(relative),

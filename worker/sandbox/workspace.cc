@@ -93,16 +93,17 @@ absl::Status WriteInput(int root, const std::string& below,
   UniqueFd parent;
   int directory = root;
   for (const std::string& component : names) {
-    ASSIGN_OR_RETURN(UniqueFd next, EnterDirectory(directory, component, owner));
+    ASSIGN_OR_RETURN(UniqueFd next,
+                     EnterDirectory(directory, component, owner));
     parent = std::move(next);
     directory = parent.get();
   }
-  ASSIGN_OR_RETURN(UniqueFd fd, OpenAt(directory, name,
-                                       O_CREAT | O_EXCL | O_WRONLY, 0600));
+  ASSIGN_OR_RETURN(UniqueFd fd,
+                   OpenAt(directory, name, O_CREAT | O_EXCL | O_WRONLY, 0600));
   RETURN_IF_ERROR(WriteAll(fd.get(), input.data));
   // Owned by root of the host, a file can be read but not written or chmod'ed.
-  const mode_t mode = (input.writable ? 0644 : 0444) |
-                      (input.executable ? 0111 : 0);
+  const mode_t mode =
+      (input.writable ? 0644 : 0444) | (input.executable ? 0111 : 0);
   if (input.writable && fchown(fd.get(), owner, owner) != 0) {
     return ErrnoStatus(errno, "chown");
   }
@@ -155,13 +156,12 @@ CollectedOutput CollectOutput(int root, const std::string& below,
     result.problem = {output.path, FileFault::kNotRegular, 0,
                       "not a regular file"};
   } else if (st.st_size > limit) {
-    result.problem = {
-        output.path, FileFault::kTooLarge, 0,
-        absl::StrCat(st.st_size, " bytes, over ",
-                     limit == output.limit_bytes
-                         ? "its limit of "
-                         : "what is left for all outputs, ",
-                     limit)};
+    result.problem = {output.path, FileFault::kTooLarge, 0,
+                      absl::StrCat(st.st_size, " bytes, over ",
+                                   limit == output.limit_bytes
+                                       ? "its limit of "
+                                       : "what is left for all outputs, ",
+                                   limit)};
   } else if (!ReadExactly(fd.get(), st.st_size, &result.data)) {
     result.problem = ProblemOf(output.path, errno, "read");
   } else {
@@ -173,8 +173,9 @@ CollectedOutput CollectOutput(int root, const std::string& below,
 }  // namespace
 
 int Workspace::Locate(const std::string& path, std::string* below) const {
-  const std::pair<const char*, int> roots[] = {
-      {"/work/", work_.get()}, {"/tmp/", tmp_.get()}, {"/dev/shm/", shm_.get()}};
+  const std::pair<const char*, int> roots[] = {{"/work/", work_.get()},
+                                               {"/tmp/", tmp_.get()},
+                                               {"/dev/shm/", shm_.get()}};
   for (const auto& [prefix, fd] : roots) {
     if (absl::StartsWith(path, prefix)) {
       *below = path.substr(strlen(prefix));

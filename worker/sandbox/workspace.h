@@ -11,8 +11,8 @@
 namespace paddock {
 
 // The writable directories of one sandbox, /work, /tmp and /dev/shm, each a
-// tmpfs that only the sandbox's mount namespace has attached. The worker reaches
-// them by the descriptors that init sent, never by a path of its own.
+// tmpfs that only the sandbox's mount namespace has attached. The worker
+// reaches them by the descriptors that init sent, never by a path of its own.
 class Workspace {
  public:
   Workspace() = default;
