@@ -3,7 +3,9 @@
 #include <linux/audit.h>
 #include <seccomp.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <iterator>
 #include <memory>
 #include <string>
 
@@ -12,6 +14,7 @@
 namespace paddock {
 namespace {
 
+constexpr char kUnknown[] = "unknown";
 constexpr uint32_t kEveryArchitecture = 0;
 
 // Calls that the libseccomp we build with does not know. Since Linux 5.0 new
@@ -69,6 +72,13 @@ constexpr Architecture kArchitectures[] = {
 };
 constexpr uint32_t kX32Bit = 0x40000000;
 
+bool IsArchitecture(uint32_t audit_arch) {
+  return std::any_of(std::begin(kArchitectures), std::end(kArchitectures),
+                     [&](const Architecture& architecture) {
+                       return architecture.audit_arch == audit_arch;
+                     });
+}
+
 }  // namespace
 
 uint32_t NativeArchitecture() { return seccomp_arch_native(); }
@@ -98,6 +108,8 @@ bool IsSystemCallName(absl::string_view name) {
 }
 
 std::string SystemCallName(uint32_t audit_arch, int number) {
+  // libseccomp has tokens that are no architecture: 0 is the native one.
+  if (!IsArchitecture(audit_arch)) return kUnknown;
   const bool is_x32 = audit_arch == AUDIT_ARCH_X86_64 && number >= 0 &&
                       (static_cast<uint32_t>(number) & kX32Bit) != 0;
   const std::unique_ptr<char, decltype(&free)> name(
@@ -111,14 +123,14 @@ std::string SystemCallName(uint32_t audit_arch, int number) {
       return call.name;
     }
   }
-  return "unknown";
+  return kUnknown;
 }
 
 std::string ArchitectureName(uint32_t audit_arch) {
   for (const Architecture& architecture : kArchitectures) {
     if (architecture.audit_arch == audit_arch) return architecture.name;
   }
-  return "unknown";
+  return kUnknown;
 }
 
 }  // namespace paddock
