@@ -1,6 +1,7 @@
 #include "worker/worker_loop.h"
 
 #include <poll.h>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -96,19 +97,29 @@ absl::Status WorkerLoop::BuildWarm() {
     warm_.push_back(*std::move(sandbox));
     return absl::OkStatus();
   }
-  internal::v1::SetupFailureCount* failure =
-      stats_.mutable_stats()->add_setup_failures();
-  failure->set_step(SetupStepName(step));
-  failure->set_count(1);
+  CountSetupFailure(step);
+  spdlog::warn("a sandbox could not be built: {}",
+               std::string(sandbox.status().message()));
   if (++build_failures_in_a_row_ < kMostBuildFailures) return absl::OkStatus();
   return sandbox.status();
 }
 
+void WorkerLoop::CountSetupFailure(init::SetupStep step) {
+  internal::v1::SetupFailureCount* failure =
+      stats_.mutable_stats()->add_setup_failures();
+  failure->set_step(SetupStepName(step));
+  failure->set_count(1);
+  stats_changed_ = true;
+}
+
 void WorkerLoop::TearDownOne() {
   const absl::Time begin = absl::Now();
-  // A directory that is left behind is the next supervisor's to sweep.
-  std::move(dead_.front()).TearDown(&factory_).IgnoreError();
+  const absl::Status status = std::move(dead_.front()).TearDown(&factory_);
   dead_.pop_front();
+  if (!status.ok()) {  // what is left behind is the supervisor's to sweep
+    spdlog::warn("a sandbox could not be taken down wholly: {}",
+                 std::string(status.message()));
+  }
   const int64_t nanos = absl::ToInt64Nanoseconds(absl::Now() - begin);
   google::protobuf::Duration* teardown =
       stats_.mutable_stats()->add_teardowns();
@@ -187,6 +198,11 @@ absl::Status WorkerLoop::HandleRun(const internal::v1::RunRequest& request) {
                     }});
   report.prepare += waited;
   dead_.push_back(std::move(program).TakeParts());
+  if (channel_closed_) return absl::OkStatus();  // nobody waits for the result
+  if (report.reason == EndReason::kSandboxFailed) {
+    CountSetupFailure(report.failed_step);
+    spdlog::error("run {}: {}", request.run_id(), report.message);
+  }
   return SendFinished(request.run_id(),
                       ToProcessResult(spec, std::move(report)));
 }

@@ -32,6 +32,7 @@ class WorkerLoop {
   // One piece of work for the next request. False: there is none.
   absl::StatusOr<bool> DoIdleWork();
   absl::Status BuildWarm();
+  void CountSetupFailure(init::SetupStep step);
   void TearDownOne();
   absl::Status SendStats();
 
