@@ -39,7 +39,7 @@ std::optional<int> FirstOfPage(absl::string_view token, int workers) {
   return first;
 }
 
-v1::Worker ToProto(const WorkerInfo& info) {
+v1::Worker WorkerOf(const WorkerInfo& info) {
   v1::Worker worker;
   worker.set_id(info.slot);
   worker.set_state(info.state);
@@ -97,7 +97,7 @@ grpc::ServerUnaryReactor* AdminService::ListWorkers(
                        : std::min(request->page_size(), kMaxPageSize);
   const int end = std::min(count, *first + size);
   for (int i = *first; i < end; ++i) {
-    *response->add_workers() = ToProto(snapshot.workers[i]);
+    *response->add_workers() = WorkerOf(snapshot.workers[i]);
   }
   if (end < count) {
     response->set_next_page_token(absl::StrCat(kTokenPrefix, end));

@@ -1,6 +1,7 @@
 #ifndef PADDOCK_SERVER_API_GRPC_LISTENER_H_
 #define PADDOCK_SERVER_API_GRPC_LISTENER_H_
 
+#include <grpcpp/impl/codegen/service_type.h>
 #include <grpcpp/server.h>
 
 #include <functional>

@@ -9,6 +9,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::UnorderedElementsAre;
 
 v1::Process WithInputs(const std::vector<std::string>& paths) {
   v1::Process process = GoodProcess();
@@ -86,6 +87,10 @@ TEST(InputCheckTest, NoFileIsAParent) {
   // In the other order it is still the lower one that cannot be.
   EXPECT_THAT(Check(WithInputs({"/work/a/b/c", "a"})),
               Violates("job.process.inputs[0].path", HasSubstr("inputs[1]")));
+  // Said once for each that cannot be.
+  EXPECT_THAT(FieldsOf(Check(WithInputs({"a", "a/b", "a/b/c"}))),
+              UnorderedElementsAre("job.process.inputs[1].path",
+                                   "job.process.inputs[2].path"));
   // Between the two in the order of names.
   EXPECT_THAT(Check(WithInputs({"a", "a-", "a.x", "a/b"})),
               Violates("job.process.inputs[3].path", HasSubstr("inputs[0]")));
