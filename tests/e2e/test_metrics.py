@@ -68,7 +68,8 @@ def test_counts_are_those_of_the_jobs(start_server):
     assert scrape.total("paddock_phase_seconds_count", phase="run") == total
     assert scrape.total("paddock_limit_hits_total", limit="wall_time") == 1
     assert scrape.total("paddock_limit_hits_total", limit="memory") == 1
-    assert scrape.value("paddock_worker_restarts_total") == 0
+    assert scrape.total("paddock_worker_restarts_total") == 0
+    assert scrape.total("paddock_policy_violations_total") == 1
     check_grpc_counts(scrape, total)
 
 

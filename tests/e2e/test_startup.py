@@ -112,7 +112,7 @@ def printed_workers(*arguments, **fields):
 
 def test_flag_over_environment_over_file_over_default():
     config = {"workers": {"count": 3}}
-    environment = {"PADDOCK_WORKERS": "4"}
+    environment = {"PADDOCK_WORKERS__COUNT": "4"}
     assert printed_workers(config=config) == 3
     assert printed_workers(config=config, environment=environment) == 4
     assert printed_workers("--workers", "5", config=config,
