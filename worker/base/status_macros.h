@@ -19,11 +19,11 @@ int ErrnoOf(const absl::Status& status);
 #define PADDOCK_CONCAT_INNER(a, b) a##b
 #define PADDOCK_CONCAT(a, b) PADDOCK_CONCAT_INNER(a, b)
 
-#define RETURN_IF_ERROR(expr)                             \
-  do {                                                    \
-    if (absl::Status status_ = (expr); !status_.ok()) {   \
-      return status_;                                     \
-    }                                                     \
+#define RETURN_IF_ERROR(expr)                           \
+  do {                                                  \
+    if (absl::Status status_ = (expr); !status_.ok()) { \
+      return status_;                                   \
+    }                                                   \
   } while (0)
 
 #define ASSIGN_OR_RETURN(lhs, expr) \

@@ -16,33 +16,48 @@ constexpr char kInline = 'I';
 constexpr char kInMemfd = 'M';
 }  // namespace
 
+absl::StatusOr<EncodedMessage> EncodeMessage(
+    const google::protobuf::MessageLite& message) {
+  EncodedMessage encoded;
+  encoded.bytes = message.ByteSizeLong();
+  if (encoded.bytes > kMaxMessageBytes) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("message of ", encoded.bytes, " bytes"));
+  }
+  if (encoded.bytes <= kMaxInlineBytes) {
+    encoded.packet.reserve(encoded.bytes + 1);
+    encoded.packet.push_back(kInline);
+    message.AppendToString(&encoded.packet);
+    return encoded;
+  }
+  encoded.packet.push_back(kInMemfd);
+  ASSIGN_OR_RETURN(encoded.memfd,
+                   SealedMemfd("paddock-message", message.SerializeAsString()));
+  return encoded;
+}
+
+absl::Status SendEncoded(int socket, const EncodedMessage& message,
+                         absl::Span<const int> descriptors) {
+  if (!message.memfd.valid()) {
+    return SendPacket(socket, message.packet, descriptors);
+  }
+  std::vector<int> all = {message.memfd.get()};
+  all.insert(all.end(), descriptors.begin(), descriptors.end());
+  return SendPacket(socket, message.packet, all);
+}
+
 absl::Status SendMessage(int socket,
                          const google::protobuf::MessageLite& message,
                          absl::Span<const int> descriptors) {
-  const size_t bytes = message.ByteSizeLong();
-  if (bytes > kMaxMessageBytes) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("message of ", bytes, " bytes"));
-  }
-  std::string packet(1, kInline);
-  if (bytes <= kMaxInlineBytes) {
-    message.AppendToString(&packet);
-    return SendPacket(socket, packet, descriptors);
-  }
-  packet[0] = kInMemfd;
-  ASSIGN_OR_RETURN(UniqueFd memfd, SealedMemfd("paddock-message",
-                                               message.SerializeAsString()));
-  std::vector<int> all = {memfd.get()};
-  all.insert(all.end(), descriptors.begin(), descriptors.end());
-  return SendPacket(socket, packet, all);
+  ASSIGN_OR_RETURN(const EncodedMessage encoded, EncodeMessage(message));
+  return SendEncoded(socket, encoded, descriptors);
 }
 
 absl::Status ReceiveMessage(int socket, google::protobuf::MessageLite* message,
                             std::vector<UniqueFd>* descriptors,
                             bool dont_wait) {
-  ASSIGN_OR_RETURN(Packet packet,
-                   ReceivePacket(socket, kMaxInlineBytes + 1,
-                                 dont_wait ? MSG_DONTWAIT : 0));
+  ASSIGN_OR_RETURN(Packet packet, ReceivePacket(socket, kMaxInlineBytes + 1,
+                                                dont_wait ? MSG_DONTWAIT : 0));
   bool parsed = false;
   if (!packet.data.empty() && packet.data[0] == kInline) {
     parsed = message->ParseFromArray(packet.data.data() + 1,

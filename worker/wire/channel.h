@@ -1,9 +1,11 @@
 #ifndef PADDOCK_WORKER_WIRE_CHANNEL_H_
 #define PADDOCK_WORKER_WIRE_CHANNEL_H_
 
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "google/protobuf/message_lite.h"
 #include "worker/base/unique_fd.h"
@@ -21,6 +23,22 @@ inline constexpr size_t kMaxInlineBytes = 32 << 10;
 // No message is larger, however it travels.
 inline constexpr size_t kMaxMessageBytes = 96 << 20;
 
+// A message as it travels, made once and sent as often as one likes: the
+// memfd is sealed, and readers leave its offset alone.
+struct EncodedMessage {
+  std::string packet;
+  UniqueFd memfd;    // valid if the message is not in `packet`
+  size_t bytes = 0;  // of the message, wherever it is
+};
+
+// ResourceExhausted if `message` is larger than kMaxMessageBytes.
+absl::StatusOr<EncodedMessage> EncodeMessage(
+    const google::protobuf::MessageLite& message);
+
+// SendMessage of a message that is encoded already.
+absl::Status SendEncoded(int socket, const EncodedMessage& message,
+                         absl::Span<const int> descriptors = {});
+
 // Sends `message` with `descriptors` (borrowed). Unavailable if the other end
 // is gone, ResourceExhausted if the message is larger than kMaxMessageBytes.
 absl::Status SendMessage(int socket,
@@ -28,9 +46,10 @@ absl::Status SendMessage(int socket,
                          absl::Span<const int> descriptors = {});
 
 // Receives one message into `message`. `descriptors` gets those that came with
-// it; if it is null, none may come. Unavailable at end of file; DeadlineExceeded
-// when `dont_wait` and nothing is there; InvalidArgument for anything that is
-// not a well-formed message: the other side broke the protocol.
+// it; if it is null, none may come. Unavailable at end of file;
+// DeadlineExceeded when `dont_wait` and nothing is there; InvalidArgument for
+// anything that is not a well-formed message: the other side broke the
+// protocol.
 absl::Status ReceiveMessage(int socket, google::protobuf::MessageLite* message,
                             std::vector<UniqueFd>* descriptors = nullptr,
                             bool dont_wait = false);

@@ -14,8 +14,8 @@ namespace paddock {
 // it does not trust the server.
 
 // Bounds that are the same on every host. Shown in process.proto's comments.
-inline constexpr int kMaxArguments = 4096;       // of argv
-inline constexpr int kMaxEnvironment = 4096;     // entries
+inline constexpr int kMaxArguments = 4096;         // of argv
+inline constexpr int kMaxEnvironment = 4096;       // entries
 inline constexpr size_t kMaxPlanBytes = 96 << 10;  // argv + env, NULs included
 inline constexpr size_t kMaxPathBytes = 1024;
 inline constexpr size_t kMaxNameBytes = 255;  // of one path component

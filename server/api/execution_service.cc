@@ -1,0 +1,114 @@
+#include "server/api/execution_service.h"
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "server/api/error_status.h"
+#include "server/api/job_check.h"
+#include "server/jobs/job_id.h"
+#include "server/jobs/process_defaults.h"
+
+namespace paddock {
+namespace {
+
+constexpr char kJobIdKey[] = "paddock-job-id";
+
+// One Execute call. gRPC deletes it through OnDone, after Finish and after a
+// running OnCancel.
+class ExecuteCall final : public grpc::ServerUnaryReactor {
+ public:
+  ExecuteCall(grpc::CallbackServerContext* context,
+              v1::ExecuteResponse* response, JobRunner* runner,
+              JobObserver* observer)
+      : context_(context),
+        response_(response),
+        runner_(runner),
+        observer_(observer) {
+    label_.id = NewJobId();
+    context_->AddTrailingMetadata(kJobIdKey, label_.id);
+  }
+
+  void Begin(const config::v1::Config& config,
+             const v1::ExecuteRequest& request) {
+    if (!Passes(CheckRequest(config, request))) return;
+    label_.request_id = request.request_id();
+    label_.labels.insert(request.job().labels().begin(),
+                         request.job().labels().end());
+    v1::JobSpec spec = request.job();
+    CompleteProcess(config, spec.mutable_process());
+    if (!Passes(CheckCompleteProcess(config, spec.process()))) return;
+    Run(std::move(spec));
+  }
+
+  void OnCancel() override {
+    if (job_ != nullptr) runner_->Cancel(job_);
+  }
+
+  void OnDone() override { delete this; }
+
+ private:
+  // Answers the call if the check found something.
+  bool Passes(const JobCheck& check) {
+    if (!check.violations.empty()) {
+      observer_->OnRejected(label_, Rejection::kInvalidArgument);
+      Finish(InvalidArgument(check.violations));
+    } else if (!check.unimplemented.empty()) {
+      observer_->OnRejected(label_, Rejection::kUnimplemented);
+      Finish(UnimplementedFields(check.unimplemented));
+    }
+    return check.ok();
+  }
+
+  void Run(v1::JobSpec spec) {
+    response_->set_job_id(label_.id);
+    // The job may end before Start returns. gRPC keeps the answer back, and
+    // with it this object, and does not call OnCancel, until the service's
+    // method has returned: ServerUnaryReactor.
+    job_ = runner_->Start(label_, std::move(spec),
+                          [this](JobEnd end) { Answer(std::move(end)); });
+  }
+
+  void Answer(JobEnd end) {
+    if (end.rejection) {
+      Finish(Rejected(*end.rejection, context_));
+      return;
+    }
+    *response_->mutable_result() = std::move(end.result);
+    Finish(grpc::Status::OK);
+  }
+
+  grpc::CallbackServerContext* const context_;
+  v1::ExecuteResponse* const response_;
+  JobRunner* const runner_;
+  JobObserver* const observer_;
+  JobLabel label_;
+  std::shared_ptr<Job> job_;
+};
+
+class UnbuiltStream final
+    : public grpc::ServerBidiReactor<v1::ExecuteStreamRequest,
+                                     v1::ExecuteStreamResponse> {
+ public:
+  UnbuiltStream() {
+    Finish(UnimplementedRpc("paddock.v1.ExecutionService.ExecuteStream"));
+  }
+  void OnDone() override { delete this; }
+};
+
+}  // namespace
+
+grpc::ServerUnaryReactor* ExecutionService::Execute(
+    grpc::CallbackServerContext* context, const v1::ExecuteRequest* request,
+    v1::ExecuteResponse* response) {
+  auto* call = new ExecuteCall(context, response, runner_, observer_);
+  call->Begin(*config_, *request);
+  return call;
+}
+
+grpc::ServerBidiReactor<v1::ExecuteStreamRequest, v1::ExecuteStreamResponse>*
+ExecutionService::ExecuteStream(grpc::CallbackServerContext*) {
+  return new UnbuiltStream();
+}
+
+}  // namespace paddock

@@ -1,0 +1,149 @@
+#include "server/api/job_check.h"
+
+#include <algorithm>
+#include <map>
+#include <string>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "server/jobs/duration.h"
+#include "server/jobs/process_defaults.h"
+
+namespace paddock {
+namespace {
+
+using Violations = std::vector<FieldViolation>;
+
+constexpr char kProcess[] = "job.process";
+constexpr int kMaxLabels = 64;
+constexpr size_t kMaxLabelKey = 63;
+constexpr size_t kMaxLabelValue = 255;
+constexpr size_t kMaxRequestId = 36;
+constexpr absl::Duration kMaxTimeout = absl::Hours(24);
+
+bool IsLabelKey(absl::string_view key) {
+  return !key.empty() && key.size() <= kMaxLabelKey &&
+         absl::ascii_isalnum(key[0]) &&
+         std::all_of(key.begin(), key.end(), [](char c) {
+           return absl::ascii_isalnum(c) || absl::StrContains("._/-", c);
+         });
+}
+
+bool IsLabelValue(absl::string_view value) {
+  return value.size() <= kMaxLabelValue &&
+         std::none_of(value.begin(), value.end(), absl::ascii_iscntrl);
+}
+
+void CheckLabels(const google::protobuf::Map<std::string, std::string>& labels,
+                 Violations* violations) {
+  if (labels.size() > kMaxLabels) {
+    violations->push_back(
+        {"job.labels", absl::StrCat("has ", labels.size(),
+                                    " entries; the maximum is ", kMaxLabels)});
+    return;
+  }
+  // In the order of keys, so that equal requests get equal answers.
+  const std::map<std::string, std::string> sorted(labels.begin(), labels.end());
+  for (const auto& [key, value] : sorted) {
+    const std::string field = absl::StrCat(
+        "job.labels[\"", absl::CHexEscape(key.substr(0, kMaxLabelKey)), "\"]");
+    if (!IsLabelKey(key)) {
+      violations->push_back(
+          {field,
+           "a key has 1 to 63 characters of [A-Za-z0-9._/-], the first "
+           "a letter or digit"});
+    }
+    if (!IsLabelValue(value)) {
+      violations->push_back({field,
+                             "a value has at most 255 bytes and no "
+                             "control characters"});
+    }
+  }
+}
+
+void CheckTimeout(const char* field, const google::protobuf::Duration& timeout,
+                  Violations* violations) {
+  if (IsValid(timeout) && FromProto(timeout) > absl::ZeroDuration() &&
+      FromProto(timeout) <= kMaxTimeout) {
+    return;
+  }
+  violations->push_back({field, "must be over 0 and at most 24 h"});
+}
+
+void CheckRequestId(const std::string& id, Violations* violations) {
+  if (id.size() <= kMaxRequestId &&
+      std::all_of(id.begin(), id.end(), absl::ascii_isgraph)) {
+    return;
+  }
+  violations->push_back(
+      {"request_id", "has at most 36 printable ASCII characters, no space"});
+}
+
+void CheckImage(const config::v1::Config& config, const v1::Process& process,
+                Violations* violations) {
+  const std::string field = absl::StrCat(kProcess, ".image");
+  const bool known_to_be_wrong =
+      std::any_of(violations->begin(), violations->end(),
+                  [&](const FieldViolation& v) { return v.field == field; });
+  if (known_to_be_wrong || FindImage(config, process.image()) != nullptr) {
+    return;
+  }
+  violations->push_back(
+      {field, absl::StrCat("there is no image \"", process.image(),
+                           "\"; GetServerInfo lists the images")});
+}
+
+void CheckWhatToRun(const config::v1::Config& config, const v1::JobSpec& job,
+                    JobCheck* check) {
+  if (job.has_process() && job.steps_size() > 0) {
+    check->violations.push_back(
+        {"job.steps", "must be empty where job.process is set"});
+  } else if (!job.has_process() && job.steps_size() == 0) {
+    check->violations.push_back(
+        {kProcess, "must be set; this server runs jobs of one process"});
+  } else if (job.steps_size() > 0) {
+    check->unimplemented.push_back({"job.steps"});
+  }
+  if (!job.has_process()) return;
+  CheckProcess(kProcess, job.process(), config.requests().max_limits(),
+               &check->violations, &check->unimplemented);
+  CheckImage(config, job.process(), &check->violations);
+}
+
+}  // namespace
+
+JobCheck CheckRequest(const config::v1::Config& config,
+                      const v1::ExecuteRequest& request) {
+  JobCheck check;
+  CheckRequestId(request.request_id(), &check.violations);
+  if (!request.has_job()) {
+    check.violations.push_back({"job", "must be set"});
+    return check;
+  }
+  const v1::JobSpec& job = request.job();
+  CheckLabels(job.labels(), &check.violations);
+  if (!v1::Priority_IsValid(job.priority())) {
+    check.violations.push_back(
+        {"job.priority", "is not a value of paddock.v1.Priority"});
+  }
+  if (job.has_queue_timeout()) {
+    CheckTimeout("job.queue_timeout", job.queue_timeout(), &check.violations);
+  }
+  if (job.has_timeout()) {
+    CheckTimeout("job.timeout", job.timeout(), &check.violations);
+  }
+  CheckWhatToRun(config, job, &check);
+  return check;
+}
+
+JobCheck CheckCompleteProcess(const config::v1::Config& config,
+                              const v1::Process& process) {
+  JobCheck check;
+  CheckProcess(kProcess, process, config.requests().max_limits(),
+               &check.violations, &check.unimplemented);
+  return check;
+}
+
+}  // namespace paddock

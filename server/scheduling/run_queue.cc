@@ -1,0 +1,98 @@
+#include "server/scheduling/run_queue.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace paddock {
+
+int PriorityLevel(v1::Priority priority) {
+  switch (priority) {
+    case v1::PRIORITY_LOW:
+      return 0;
+    case v1::PRIORITY_HIGH:
+      return 2;
+    default:
+      return 1;
+  }
+}
+
+bool RunQueue::HasRoomFor(const Run& run) const {
+  return size_ < capacity_ && bytes_ + run.message.bytes <= max_bytes_;
+}
+
+void RunQueue::PushBack(std::shared_ptr<Run> run) {
+  Account(*run);
+  levels_[PriorityLevel(run->priority)].push_back(std::move(run));
+}
+
+void RunQueue::PushFront(std::shared_ptr<Run> run) {
+  Account(*run);
+  levels_[PriorityLevel(run->priority)].push_front(std::move(run));
+}
+
+std::shared_ptr<Run> RunQueue::Pop() {
+  for (auto level = levels_.rbegin(); level != levels_.rend(); ++level) {
+    if (level->empty()) continue;
+    std::shared_ptr<Run> run = std::move(level->front());
+    level->pop_front();
+    Forget(*run);
+    return run;
+  }
+  return nullptr;
+}
+
+bool RunQueue::Remove(const Run* run) {
+  Level& level = levels_[PriorityLevel(run->priority)];
+  auto it = std::find_if(level.begin(), level.end(),
+                         [&](const auto& r) { return r.get() == run; });
+  if (it == level.end()) return false;
+  Forget(*run);
+  level.erase(it);
+  return true;
+}
+
+std::vector<std::shared_ptr<Run>> RunQueue::RemoveExpired(SteadyTime now) {
+  std::vector<std::shared_ptr<Run>> expired;
+  for (Level& level : levels_) {
+    std::erase_if(level, [&](const std::shared_ptr<Run>& run) {
+      if (run->Deadline() > now) return false;
+      Forget(*run);
+      expired.push_back(run);
+      return true;
+    });
+  }
+  return expired;
+}
+
+std::vector<std::shared_ptr<Run>> RunQueue::RemoveAll() {
+  return RemoveExpired(SteadyTime::max());
+}
+
+SteadyTime RunQueue::NextDeadline() const {
+  SteadyTime next = SteadyTime::max();
+  for (const Level& level : levels_) {
+    for (const auto& run : level) next = std::min(next, run->Deadline());
+  }
+  return next;
+}
+
+SteadyTime RunQueue::OldestSubmission(SteadyTime now) const {
+  SteadyTime oldest = now;
+  for (const Level& level : levels_) {
+    // Not only the front: a run that lost its worker stands before older ones.
+    for (const auto& run : level) oldest = std::min(oldest, run->submitted);
+  }
+  return oldest;
+}
+
+void RunQueue::Account(const Run& run) {
+  ++size_;
+  bytes_ += run.message.bytes;
+}
+
+void RunQueue::Forget(const Run& run) {
+  --size_;
+  bytes_ -= run.message.bytes;
+}
+
+}  // namespace paddock

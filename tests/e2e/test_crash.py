@@ -1,0 +1,135 @@
+"""Server or supervisor killed: nothing keeps running, nothing stays."""
+
+import os
+import signal
+import time
+
+import grpc
+import pytest
+
+from harness import jobs
+from harness import leftovers
+from harness.server import wait_until
+
+GONE_SECONDS = 5
+
+
+def server_role_pid(server):
+    lines = leftovers.processes()
+    pid, = (pid for pid in leftovers.descendants(server.pid)
+            if "--role=server" in lines.get(pid, ""))
+    return pid
+
+
+def start_busy(start_server, config=None):
+    """A server with a program running on each worker."""
+    server = start_server(config)
+    api = jobs.Api(server.new_channel())
+    calls = [api.start(jobs.make_process(
+        "/bin/sh", "-c", "sleep 60 & exec sleep 60"))
+        for _ in api.workers()]
+    wait_until(lambda: set(api.worker_states()) == {"BUSY"}, 10)
+    time.sleep(0.2)
+    return server, api, calls
+
+
+def test_a_killed_server_is_started_again(start_server):
+    server, api, calls = start_busy(start_server)
+    old = server_role_pid(server)
+    os.kill(old, signal.SIGKILL)
+    for call in calls:
+        assert call.code() == grpc.StatusCode.UNAVAILABLE
+
+    def answers():
+        try:
+            return set(api.worker_states()) == {"IDLE"}
+        except grpc.RpcError:
+            return False
+    wait_until(answers, 20, 0.05)
+    assert server_role_pid(server) != old
+    assert api.run("/bin/true").outcome == jobs.SUCCEEDED
+    # The same addresses as before.
+    unix = jobs.Api(server.new_channel(server.unix_address))
+    assert unix.run("/bin/true").outcome == jobs.SUCCEEDED
+
+
+def test_programs_do_not_outlive_a_killed_server(start_server):
+    server, _, _ = start_busy(start_server)
+    role = server_role_pid(server)
+    programs = sleeping_programs(server)
+    assert programs
+    os.kill(role, signal.SIGKILL)
+    wait_until(lambda: not any(map(leftovers.is_alive, programs)),
+               GONE_SECONDS)
+
+
+def sleeping_programs(server):
+    found = set()
+    for pid in leftovers.descendants(server.pid):
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as file:
+                if file.read().startswith(b"sleep\0"):
+                    found.add(pid)
+        except OSError:
+            continue
+    return found
+
+
+def test_nothing_outlives_a_killed_supervisor(start_server):
+    before = leftovers.snapshot()
+    server, _, _ = start_busy(start_server)
+    everything = leftovers.descendants(server.pid)
+    assert len(everything) > 5
+    server.kill()
+    wait_until(lambda: not any(map(leftovers.is_alive, everything)),
+               GONE_SECONDS)
+    assert leftovers.mounts() == before["mounts"]
+    # The next start removes the cgroups.
+    successor = start_server()
+    assert jobs.Api(successor.channel).run("/bin/true").outcome == (
+        jobs.SUCCEEDED)
+    assert successor.stop() == 0
+    leftovers.assert_none_since(before)
+
+
+@pytest.mark.parametrize("delay", [0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.4])
+def test_a_supervisor_killed_while_it_starts_leaves_no_process(
+        work_directory, delay):
+    """Also between fork and prctl in each child."""
+    import subprocess
+    from harness import paths
+    from harness.server import base_config
+    import json
+    import tempfile
+    before = set(leftovers.processes())
+    directory = tempfile.mkdtemp(dir=work_directory)
+    config = os.path.join(directory, "paddock.yaml")
+    with open(config, "w", encoding="utf-8") as file:
+        json.dump(base_config(directory), file)
+    for _ in range(5):
+        process = subprocess.Popen(
+            [paths.PADDOCKD, "--config", config], stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(delay)
+        process.kill()
+        process.wait()
+        wait_until(lambda: set(leftovers.processes()) <= before, GONE_SECONDS)
+
+
+def test_cgroups_of_kills_while_starting_are_removed_at_last(start_server):
+    before = leftovers.snapshot()
+    for _ in range(3):
+        server, _, _ = start_busy(start_server)
+        server.kill()
+    successor = start_server()
+    assert successor.stop() == 0
+    leftovers.assert_none_since(before)
+
+
+def test_a_successor_starts_at_once_while_leftovers_die(start_server):
+    server, _, _ = start_busy(start_server)
+    server.kill()
+    successor = start_server({"listen": {
+        "unix_socket": server.ready["unix_socket"]}})
+    assert jobs.Api(successor.channel).run("/bin/true").outcome == (
+        jobs.SUCCEEDED)

@@ -1,0 +1,127 @@
+"""Logs hold no secret; the server process holds no privilege."""
+
+import json
+import os
+import re
+
+import pytest
+
+from harness import errors
+from harness import jobs
+from harness import leftovers
+
+CANARY = "Xq7canary"
+
+
+def run_with_canaries(api):
+    """Jobs that carry the mark in everything a client can fill."""
+    fields = dict(
+        env={"NAME_A": CANARY, f"{CANARY}": "x"},
+        secret_env={"TOKEN": CANARY}, stdin=CANARY.encode(),
+        inputs={f"{CANARY}": CANARY.encode()})
+    api.shell(f"echo {CANARY}; echo {CANARY} >&2; cp {CANARY} out; cat",
+              outputs=["out"], **fields)
+    api.shell("exit 3", **fields)
+    api.run(f"/{CANARY}/not/there", **fields)
+    errors.error_of(api.run, "/bin/true", working_directory=f"../{CANARY}",
+                    **fields)
+    errors.error_of(api.run, "/bin/true", env={"A=": CANARY})
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_no_byte_of_a_client_is_logged(start_server, log_format):
+    server = start_server({"log": {"format": log_format, "level": "debug"}})
+    run_with_canaries(jobs.Api(server.channel))
+    server.stop()
+    log = server.log()
+    assert log.strip(), "the control: there is a log"
+    assert CANARY not in log
+
+
+def test_one_line_for_each_job(start_server):
+    server = start_server({"log": {"format": "json"}})
+    api = jobs.Api(server.channel)
+    request = jobs.make_request(jobs.make_process("/bin/sh", "-c", "exit 3"))
+    job_id = api.execution.Execute(request, timeout=30).job_id
+    server.stop()
+    lines = [line for line in server.log().splitlines() if job_id in line]
+    assert len(lines) == 1, lines
+    entry = json.loads(lines[0])
+    assert "nonzero_exit" in lines[0].lower()
+    assert entry
+    assert re.search(r"\d", lines[0])
+
+
+def test_every_json_line_is_json(start_server):
+    server = start_server({"log": {"format": "json"}})
+    jobs.Api(server.channel).run("/bin/true")
+    server.stop()
+    lines = server.log().splitlines()
+    assert lines
+    for line in lines:
+        assert isinstance(json.loads(line), dict), line
+
+
+def status_of(pid):
+    with open(f"/proc/{pid}/status", encoding="utf-8") as file:
+        return dict(line.rstrip("\n").split(":", 1) for line in file)
+
+
+def processes_of(server):
+    """(the server role's pid, the workers' pids)."""
+    lines = leftovers.processes()
+    ours = leftovers.descendants(server.pid)
+    role, workers = [], []
+    for pid in ours:
+        line = lines.get(pid, "")
+        if "--role=server" in line:
+            role.append(pid)
+        elif "paddock-worker" in line and (
+                int(status_of(pid)["PPid"]) == server.pid):
+            workers.append(pid)
+    assert len(role) == 1, lines
+    return role[0], workers
+
+
+def test_the_server_process_has_no_privilege(server, api):
+    api.run("/bin/true")
+    pid, _ = processes_of(server)
+    status = status_of(pid)
+    for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+        assert int(status[name], 16) == 0, name
+    assert status["NoNewPrivs"].strip() == "1"
+    assert status["Seccomp"].strip() == "2"
+    uids = status["Uid"].split()
+    assert len(set(uids)) == 1 and uids[0] != "0"
+    gids = status["Gid"].split()
+    assert len(set(gids)) == 1 and gids[0] != "0"
+    assert set(status["Groups"].split()) <= {gids[0]}
+
+
+def test_the_server_process_writes_no_core(server):
+    pid, _ = processes_of(server)
+    with open(f"/proc/{pid}/limits", encoding="utf-8") as file:
+        core, = (line for line in file if line.startswith("Max core"))
+    assert core.split()[4] in ("0", "1")
+    # A process that is not dumpable belongs to root in /proc: proc(5).
+    assert os.stat(f"/proc/{pid}/environ").st_uid == 0
+
+
+def test_workers_are_cut_down(server):
+    _, workers = processes_of(server)
+    assert len(workers) == server.config["workers"]["count"]
+    for pid in workers:
+        status = status_of(pid)
+        bounding = int(status["CapBnd"], 16)
+        sys_module, sys_ptrace, sys_boot, mknod = 16, 19, 22, 27
+        for forbidden in (sys_module, sys_ptrace, sys_boot, mknod):
+            assert not bounding >> forbidden & 1, forbidden
+        assert status["Seccomp"].strip() == "2"
+        assert status["Threads"].strip() == "1"
+        own = os.readlink("/proc/self/ns/mnt")
+        assert os.readlink(f"/proc/{pid}/ns/mnt") != own
+
+
+def test_the_supervisor_has_one_thread(server):
+    status = status_of(server.pid)
+    assert status["Threads"].strip() == "1"

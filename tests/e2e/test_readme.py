@@ -1,0 +1,88 @@
+"""What README.md and deploy/ tell to type does what they say."""
+
+import os
+import re
+import subprocess
+
+import pytest
+
+from harness import paths
+
+PADDOCK_ADDRESS = "127.0.0.1:50051"
+
+
+def code_blocks():
+    """The indented blocks of README.md, without their indentation."""
+    with open(os.path.join(paths.ROOT, "README.md"), encoding="utf-8") as file:
+        text = file.read()
+    blocks = re.findall(r"(?:^    .*\n|^\n(?=    ))+", text, re.MULTILINE)
+    return [re.sub(r"^    ", "", block, flags=re.MULTILINE).strip()
+            for block in blocks]
+
+
+def block_with(word):
+    block, = (block for block in code_blocks() if word in block)
+    return block
+
+
+@pytest.fixture
+def shell(server, tmp_path):
+    """Runs a block of the page in a shell, against the test's server."""
+    def run(script):
+        script = script.replace(PADDOCK_ADDRESS, server.address)
+        script = script.replace("/run/paddock/paddock.sock",
+                                server.ready["unix_socket"])
+        script = script.replace("/tmp/stubs", str(tmp_path))
+        tools = (os.path.dirname(paths.PADDOCK), os.path.dirname(paths.BUF))
+        path = ":".join([*tools, "/usr/bin", "/bin"])
+        return subprocess.run(
+            ["bash", "-e", "-c", script], cwd=paths.ROOT, timeout=60,
+            capture_output=True, text=True, check=False,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, "PATH": path})
+    return run
+
+
+def test_the_command_line(shell):
+    done = shell(block_with("paddock run --cpu-time"))
+    assert (done.returncode, done.stdout) == (0, "42\n"), done.stderr
+
+
+def test_python(shell):
+    done = shell(block_with("client/python/generate.sh"))
+    assert done.returncode == 0, done.stderr
+    data, code, memory = done.stdout.rsplit(" ", 2)
+    assert (data, code) == (r"b'hello\n'", "0")
+    assert int(memory) > 0
+
+
+def test_buf(shell):
+    done = shell(block_with("buf curl"))
+    assert done.returncode == 0, done.stderr
+    assert "OUTCOME_SUCCEEDED" in done.stdout
+
+
+def test_the_judge_of_the_quickstart(server):
+    done = subprocess.run(
+        ["/usr/bin/python3", f"{paths.ROOT}/deploy/judge/judge.py",
+         paths.PADDOCK, server.unix_address], capture_output=True, text=True,
+        timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "8 programs, 0 with another ending" in done.stdout
+
+
+def test_the_judge_sees_a_wrong_ending(server, tmp_path):
+    """The control: a client whose every answer is a success."""
+    liar = tmp_path / "paddock"
+    liar.write_text(
+        "#!/bin/sh\n"
+        "for word; do case $word in solution=*) touch ${word#*=};; esac; done\n"
+        "echo '{\"result\": {\"process\": {\"outcome\": "
+        "\"OUTCOME_SUCCEEDED\", \"exitCode\": 0}}}'\n")
+    liar.chmod(0o755)
+    done = subprocess.run(
+        ["/usr/bin/python3", f"{paths.ROOT}/deploy/judge/judge.py", str(liar),
+         server.unix_address], capture_output=True, text=True, timeout=60,
+        check=False)
+    assert done.returncode == 1
+    assert "7 with another ending" in done.stdout, done.stdout

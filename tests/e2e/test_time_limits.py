@@ -1,0 +1,112 @@
+"""CPU, wall and idle time, at both sides of the edge."""
+
+import statistics
+
+import pytest
+from paddock.v1 import result_pb2
+
+from harness import jobs
+
+CPU = result_pb2.OUTCOME_CPU_TIME_LIMIT_EXCEEDED
+WALL = result_pb2.OUTCOME_WALL_TIME_LIMIT_EXCEEDED
+IDLE = result_pb2.OUTCOME_IDLE_LIMIT_EXCEEDED
+SIGKILL = 9
+
+
+def test_cpu_time_within_the_limit(api):
+    result = api.probe("burn", 0.3, limits=dict(cpu_time=0.5))
+    assert result.outcome == jobs.SUCCEEDED
+    assert not result.limits_hit
+
+
+def test_cpu_time_beyond_the_limit(api):
+    result = api.probe("burn", 20, limits=dict(cpu_time=0.5, wall_time=15))
+    assert result.outcome == CPU
+    assert jobs.limit_names(result) == {"CPU_TIME"}
+    assert result.term_signal == SIGKILL
+    assert 0.5 <= jobs.seconds(result.usage.cpu_time) < 0.6
+
+
+def test_cpu_overshoot_is_small(api):
+    """Under 10 ms at the median on an idle machine, one thread burning."""
+    over = []
+    for _ in range(9):
+        result = api.probe("burn", 20, limits=dict(cpu_time=0.3, wall_time=15))
+        assert result.outcome == CPU
+        over.append(jobs.seconds(result.usage.cpu_time) - 0.3)
+    print(f"CPU overshoot: median {statistics.median(over) * 1e3:.2f} ms,"
+          f" largest {max(over) * 1e3:.2f} ms")
+    assert min(over) >= 0
+    assert statistics.median(over) < 0.010
+
+
+@pytest.mark.parametrize("arguments", [
+    ("burn-threads", 4, 5),
+    ("burn-children", 400, 0.02),
+])
+def test_cpu_time_counts_threads_and_unreaped_children(api, arguments):
+    result = api.probe(*arguments,
+                       limits=dict(cpu_time=0.5, wall_time=15, processes=16))
+    assert result.outcome == CPU
+    assert 0.5 <= jobs.seconds(result.usage.cpu_time) < 0.7
+
+
+def test_short_cpu_limit(api):
+    result = api.probe("burn", 5, limits=dict(cpu_time=0.01))
+    assert result.outcome == CPU
+
+
+def test_wall_time_within_the_limit(api):
+    result = api.probe("sleep", 0.3, limits=dict(wall_time=0.6))
+    assert result.outcome == jobs.SUCCEEDED
+
+
+def test_wall_time_beyond_the_limit(api):
+    result = api.probe("sleep", 20, limits=dict(wall_time=0.5))
+    assert result.outcome == WALL
+    assert jobs.limit_names(result) == {"WALL_TIME"}
+    assert result.term_signal == SIGKILL
+    assert 0.5 <= jobs.seconds(result.usage.wall_time) < 0.6
+    assert jobs.seconds(result.usage.cpu_time) < 0.1
+
+
+def test_wall_time_of_a_program_deaf_to_signals(api):
+    result = api.probe("sleep-deaf", 20, limits=dict(wall_time=0.3))
+    assert result.outcome == WALL
+
+
+def test_wall_time_of_a_stopped_program(api):
+    result = api.shell("kill -STOP $$", limits=dict(wall_time=0.3))
+    assert result.outcome == WALL
+
+
+def test_idle_time_within_the_limit(api):
+    result = api.probe("doze", 6, 0.2, 0.02,
+                       limits=dict(idle_time=0.6, wall_time=10))
+    assert result.outcome == jobs.SUCCEEDED
+
+
+def test_idle_time_beyond_the_limit(api):
+    result = api.probe("sleep", 20, limits=dict(idle_time=0.5, wall_time=10))
+    assert result.outcome == IDLE
+    assert jobs.limit_names(result) == {"IDLE_TIME"}
+    assert 0.5 <= jobs.seconds(result.usage.wall_time) < 0.9
+
+
+def test_a_burner_is_not_idle(api):
+    result = api.probe("burn", 0.8, limits=dict(idle_time=0.3, wall_time=10))
+    assert result.outcome == jobs.SUCCEEDED
+
+
+def test_a_share_of_a_cpu_slows_the_program_down(api):
+    full = api.probe("burn", 0.3, limits=dict(cpus=1.0, wall_time=20))
+    part = api.probe("burn", 0.3, limits=dict(cpus=0.25, wall_time=20))
+    assert full.outcome == part.outcome == jobs.SUCCEEDED
+    assert jobs.seconds(full.usage.wall_time) < 0.6
+    assert jobs.seconds(part.usage.wall_time) > 0.8
+
+
+def test_one_cpu_is_not_two(api):
+    result = api.probe("burn-threads", 2, 0.4, limits=dict(
+        cpus=1.0, processes=8, wall_time=20))
+    assert jobs.seconds(result.usage.wall_time) > 0.7

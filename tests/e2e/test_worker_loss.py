@@ -1,0 +1,163 @@
+"""A worker may die at any moment: the client does not notice."""
+
+import concurrent.futures
+import itertools
+import os
+import random
+import signal
+import threading
+import time
+
+from harness import jobs
+from harness import leftovers
+from harness.metrics import Scrape
+from harness.server import wait_until
+
+KILLS = 100
+WORKERS = 3
+
+
+def worker_pids(server):
+    """Pids of the workers: children of the supervisor, with their name."""
+    lines = leftovers.processes()
+    found = []
+    for pid in leftovers.descendants(server.pid):
+        if "paddock-worker" in lines.get(pid, "").partition(" (")[0]:
+            try:
+                with open(f"/proc/{pid}/stat", encoding="latin-1") as file:
+                    parent = int(file.read().rpartition(")")[2].split()[1])
+            except OSError:
+                continue
+            if parent == server.pid and leftovers.is_alive(pid):
+                found.append(pid)
+    return found
+
+
+def kill(pid):
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+def test_a_hundred_kills_under_load_cost_no_answer(start_server):
+    """Each job is answered rightly, though workers die under them."""
+    before = leftovers.snapshot()
+    server = start_server({"workers": {"count": WORKERS}})
+    api = jobs.Api(server.channel)
+    done = threading.Event()
+    wrong = []
+    finished = itertools.count()
+
+    def client(number):
+        for turn in itertools.count():
+            if done.is_set():
+                return
+            code = (number * 31 + turn) % 100
+            result = api.run("/bin/sh", "-c", f"sleep 0.0{turn % 7}; "
+                             f"echo {number}-{turn}; exit {code}")
+            next(finished)
+            if (result.exit_code, result.stdout.data) != (
+                    code, f"{number}-{turn}\n".encode()):
+                wrong.append((number, turn, str(result)))
+
+    chooser = random.Random(4711)
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+        clients = [pool.submit(client, number) for number in range(6)]
+        try:
+            for _ in range(KILLS):
+                # One at a time: a job is tried again once, so its second
+                # worker has to live.
+                wait_until(lambda: len(worker_pids(server)) == WORKERS, 20)
+                kill(chooser.choice(worker_pids(server)))
+                time.sleep(chooser.uniform(0.08, 0.2))
+        finally:
+            done.set()
+        for future in clients:
+            future.result()
+    assert not wrong, wrong[:3]
+    assert next(finished) > KILLS
+    wait_until(lambda: api.worker_states() == ["IDLE"] * WORKERS, 20)
+    assert Scrape(server).total("paddock_worker_restarts_total") == KILLS
+    assert "INFRASTRUCTURE" not in server.log()
+    assert server.stop() == 0
+    leftovers.assert_none_since(before)
+
+
+def test_a_worker_killed_in_mid_run_costs_one_retry(start_server):
+    server = start_server()
+    api = jobs.Api(server.channel)
+    before = set(worker_pids(server))
+    call = api.start(jobs.make_process("/bin/sh", "-c", "sleep 1; echo x"))
+    wait_until(lambda: "BUSY" in api.worker_states(), 5)
+    time.sleep(0.3)
+    busy = next(worker.id for worker in api.workers()
+                if jobs_state(worker) == "BUSY")
+    kill(pid_of_slot(server, busy))
+    result = call.result().result
+    assert result.outcome == jobs.SUCCEEDED
+    assert result.process.stdout.data == b"x\n"
+    wait_until(api.all_idle, 10)
+    assert len(before - set(worker_pids(server))) == 1
+
+
+def jobs_state(worker):
+    from paddock.v1 import admin_service_pb2
+    return admin_service_pb2.WorkerState.Name(worker.state).removeprefix(
+        "WORKER_STATE_")
+
+
+def pid_of_slot(server, slot):
+    """The pid of the worker whose program runs: it has three generations."""
+    del slot
+    for pid in worker_pids(server):
+        for child in leftovers.descendants(pid):
+            try:
+                with open(f"/proc/{child}/cmdline", "rb") as file:
+                    if b"sleep 1; echo x" in file.read():
+                        return pid
+            except OSError:
+                continue
+    raise AssertionError("no worker runs the job")
+
+
+def test_the_program_of_a_killed_worker_dies(start_server):
+    server = start_server()
+    api = jobs.Api(server.channel)
+    call = api.start(jobs.make_process("/bin/sleep", "30"))
+    wait_until(lambda: "BUSY" in api.worker_states(), 5)
+    time.sleep(0.2)
+    below = {pid: leftovers.descendants(pid) for pid in worker_pids(server)}
+    for pid in below:
+        kill(pid)
+    every = set().union(*below.values())
+    assert every
+    wait_until(lambda: not any(leftovers.is_alive(pid) for pid in every), 3)
+    call.cancel()
+
+
+def test_workers_that_keep_dying_do_not_end_the_service(start_server):
+    server = start_server()
+    api = jobs.Api(server.channel)
+    for _ in range(5):
+        for pid in worker_pids(server):
+            kill(pid)
+        time.sleep(0.1)
+    wait_until(api.all_idle, 30)
+    assert api.run("/bin/true").outcome == jobs.SUCCEEDED
+
+
+def test_a_stopped_worker_does_not_hold_up_others(start_server):
+    server = start_server()
+    api = jobs.Api(server.channel)
+    stopped = worker_pids(server)[0]
+    os.kill(stopped, signal.SIGSTOP)
+    try:
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            results = list(pool.map(
+                lambda _: api.run("/bin/true", limits=dict(wall_time=1)),
+                range(8)))
+        assert all(result.outcome == jobs.SUCCEEDED for result in results)
+    finally:
+        if leftovers.is_alive(stopped):
+            os.kill(stopped, signal.SIGCONT)

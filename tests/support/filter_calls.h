@@ -1,0 +1,65 @@
+#ifndef PADDOCK_TESTS_SUPPORT_FILTER_CALLS_H_
+#define PADDOCK_TESTS_SUPPORT_FILTER_CALLS_H_
+
+#include <gtest/gtest.h>
+#include <linux/seccomp.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "tests/support/bpf_evaluator.h"
+#include "worker/policy/seccomp_policy.h"
+#include "worker/policy/system_calls.h"
+
+namespace paddock {
+
+inline seccomp_data NativeCall(uint32_t number,
+                               const std::vector<uint64_t>& arguments = {}) {
+  seccomp_data data = {};
+  data.nr = static_cast<int>(number);
+  data.arch = NativeArchitecture();
+  for (size_t i = 0; i < arguments.size(); ++i) data.args[i] = arguments[i];
+  return data;
+}
+
+// A filter of ours in the evaluator.
+class FilterUnderTest {
+ public:
+  static FilterUnderTest OfPrograms(bool internet_sockets = false) {
+    return FilterUnderTest(
+        CompileSandboxFilter({.internet_sockets = internet_sockets}));
+  }
+  static FilterUnderTest OfWorker() {
+    return FilterUnderTest(CompileWorkerFilter());
+  }
+
+  uint32_t VerdictOn(const seccomp_data& data) {
+    const absl::StatusOr<uint32_t> verdict = evaluator_.Run(data);
+    EXPECT_TRUE(verdict.ok()) << verdict.status();
+    return verdict.value_or(SECCOMP_RET_LOG);  // no verdict of ours
+  }
+  // Of a call this architecture must have.
+  uint32_t VerdictOn(absl::string_view name,
+                     const std::vector<uint64_t>& arguments = {}) {
+    const auto number = SystemCallNumber(NativeArchitecture(), name);
+    EXPECT_TRUE(number.has_value()) << name;
+    return VerdictOn(NativeCall(number.value_or(UINT32_MAX), arguments));
+  }
+  std::vector<std::string> Untried() const { return evaluator_.Untried(); }
+  size_t size() const { return size_; }
+
+ private:
+  explicit FilterUnderTest(absl::StatusOr<std::vector<sock_filter>> program)
+      : size_(program.ok() ? program->size() : 0),
+        evaluator_(program.value_or(std::vector<sock_filter>())) {
+    EXPECT_TRUE(program.ok()) << program.status();
+  }
+
+  size_t size_;
+  BpfEvaluator evaluator_;
+};
+
+}  // namespace paddock
+
+#endif  // PADDOCK_TESTS_SUPPORT_FILTER_CALLS_H_

@@ -1,0 +1,217 @@
+// Calls that the filter of programs judges by their arguments.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <linux/audit.h>
+#include <linux/memfd.h>
+#include <linux/sched.h>
+#include <linux/shm.h>
+#include <netinet/in.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/personality.h>
+#include <sys/socket.h>
+
+#include <random>
+
+#include "tests/support/filter_calls.h"
+#include "worker/policy/rules.h"
+
+namespace paddock {
+namespace {
+
+using ::testing::IsEmpty;
+
+// Bits the kernel ignores where the argument is an int.
+constexpr uint64_t kHigh = 0x100000000;
+constexpr uint64_t kAllHigh = 0xffffffff00000000;
+
+class ProgramArgumentsTest : public ::testing::Test {
+ protected:
+  uint32_t On(absl::string_view name, const std::vector<uint64_t>& arguments) {
+    return filter_.VerdictOn(name, arguments);
+  }
+  FilterUnderTest filter_ = FilterUnderTest::OfPrograms();
+};
+
+class InternetArgumentsTest : public ProgramArgumentsTest {
+ protected:
+  InternetArgumentsTest() { filter_ = FilterUnderTest::OfPrograms(true); }
+};
+
+TEST_F(ProgramArgumentsTest, CloneWithoutNamespaces) {
+  EXPECT_EQ(On("clone", {SIGCHLD}), kAllow);
+  // What pthread_create(3) and vfork in libc ask for.
+  EXPECT_EQ(On("clone", {CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND |
+                         CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS |
+                         CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID}),
+            kAllow);
+  EXPECT_EQ(On("clone", {CLONE_VM | CLONE_VFORK | SIGCHLD}), kAllow);
+  EXPECT_EQ(On("clone", {CLONE_PIDFD | SIGCHLD}), kAllow);
+}
+
+TEST_F(ProgramArgumentsTest, CloneWithAnyNamespace) {
+  for (const uint64_t flag :
+       {uint64_t{CLONE_NEWNS}, uint64_t{CLONE_NEWCGROUP},
+        uint64_t{CLONE_NEWUTS}, uint64_t{CLONE_NEWIPC}, uint64_t{CLONE_NEWUSER},
+        uint64_t{CLONE_NEWPID}, uint64_t{CLONE_NEWNET},
+        uint64_t{CLONE_NEWTIME}}) {
+    EXPECT_EQ(On("clone", {flag}), Errno(EPERM)) << flag;
+    EXPECT_EQ(On("clone", {flag | SIGCHLD | CLONE_VM | kHigh}), Errno(EPERM))
+        << flag;
+  }
+}
+
+TEST_F(ProgramArgumentsTest, Personality) {
+  EXPECT_EQ(On("personality", {0}), kAllow);
+  EXPECT_EQ(On("personality", {0xffffffff}), kAllow);
+  EXPECT_EQ(On("personality", {ADDR_NO_RANDOMIZE}), Errno(EPERM));
+  EXPECT_EQ(On("personality", {READ_IMPLIES_EXEC}), Errno(EPERM));
+  EXPECT_EQ(On("personality", {kHigh}), Errno(EPERM));
+  EXPECT_EQ(On("personality", {~uint64_t{0}}), Errno(EPERM));
+}
+
+TEST_F(ProgramArgumentsTest, LimitsOfOneself) {
+  EXPECT_EQ(On("prlimit64", {0, 7, 1, 1}), kAllow);
+  EXPECT_EQ(On("prlimit64", {1}), Errno(EPERM));
+  EXPECT_EQ(On("prlimit64", {2}), Errno(EPERM));
+  EXPECT_EQ(On("prlimit64", {0xffffffff}), Errno(EPERM));
+  // The kernel would see process 1.
+  EXPECT_EQ(On("prlimit64", {kHigh | 1}), Errno(EPERM));
+}
+
+TEST_F(ProgramArgumentsTest, TerminalRequestsByTheirLowHalf) {
+  for (const uint64_t request :
+       {uint64_t{TIOCSTI}, uint64_t{TIOCLINUX}, uint64_t{TIOCSETD}}) {
+    EXPECT_EQ(On("ioctl", {0, request}), Errno(EPERM)) << request;
+    EXPECT_EQ(On("ioctl", {0, request | kHigh}), Errno(EPERM)) << request;
+    EXPECT_EQ(On("ioctl", {0, request | kAllHigh}), Errno(EPERM)) << request;
+    EXPECT_EQ(On("ioctl", {~uint64_t{0}, request, 1}), Errno(EPERM)) << request;
+    EXPECT_EQ(On("ioctl", {0, request ^ 1}), kAllow) << request;
+  }
+  for (const uint64_t request :
+       {uint64_t{TCGETS}, uint64_t{TIOCGWINSZ}, uint64_t{FIONREAD},
+        uint64_t{TIOCSCTTY}, uint64_t{FIONBIO}}) {
+    EXPECT_EQ(On("ioctl", {0, request}), kAllow) << request;
+  }
+}
+
+TEST_F(ProgramArgumentsTest, DirectoryNotification) {
+  constexpr uint64_t kNotify = 1026;  // F_NOTIFY
+  EXPECT_EQ(On("fcntl", {3, kNotify, 1}), Errno(EPERM));
+  EXPECT_EQ(On("fcntl", {3, kNotify | kHigh, 1}), Errno(EPERM));
+  EXPECT_EQ(On("fcntl", {3, kNotify + 1}), kAllow);
+  EXPECT_EQ(On("fcntl", {3, 2, 1}), kAllow);  // F_SETFD
+}
+
+TEST_F(ProgramArgumentsTest, HugePages) {
+  const uint64_t anonymous = MAP_PRIVATE | MAP_ANONYMOUS;
+  EXPECT_EQ(On("mmap", {0, 4096, 3, anonymous}), kAllow);
+  EXPECT_EQ(On("mmap", {0, 4096, 3, anonymous | MAP_HUGETLB}), Errno(EPERM));
+  EXPECT_EQ(On("mmap", {0, 4096, 3, anonymous | MAP_HUGETLB | kHigh}),
+            Errno(EPERM));
+  EXPECT_EQ(On("shmget", {0, 4096, 0600}), kAllow);
+  EXPECT_EQ(On("shmget", {0, 4096, 0600 | SHM_HUGETLB}), Errno(EPERM));
+  EXPECT_EQ(On("memfd_create", {0, MFD_CLOEXEC | MFD_ALLOW_SEALING}), kAllow);
+  EXPECT_EQ(On("memfd_create", {0, MFD_CLOEXEC | MFD_HUGETLB}), Errno(EPERM));
+}
+
+TEST_F(ProgramArgumentsTest, UnixSockets) {
+  for (const char* call : {"socket", "socketpair"}) {
+    for (const uint64_t type : {SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET}) {
+      EXPECT_EQ(On(call, {AF_UNIX, type, 0}), kAllow) << type;
+      EXPECT_EQ(On(call, {AF_UNIX, type | SOCK_CLOEXEC, 0}), kAllow);
+      EXPECT_EQ(On(call, {AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0}),
+                kAllow);
+      EXPECT_EQ(On(call, {AF_UNIX | kHigh, type | kHigh, kHigh}), kAllow)
+          << "the kernel does not see those bits";
+      EXPECT_EQ(On(call, {AF_UNIX, type, 1}), Errno(EPERM));
+      EXPECT_EQ(On(call, {AF_UNIX, type | 0x10, 0}), Errno(EPERM));
+    }
+    for (const uint64_t type : {0, +SOCK_RAW, +SOCK_RDM, +SOCK_PACKET}) {
+      EXPECT_EQ(On(call, {AF_UNIX, type, 0}), Errno(EPERM)) << type;
+    }
+  }
+}
+
+TEST_F(ProgramArgumentsTest, NoOtherFamily) {
+  for (const char* call : {"socket", "socketpair"}) {
+    for (uint64_t family = 0; family < 64; ++family) {
+      if (family == AF_UNIX) continue;
+      for (const uint64_t type : {SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET}) {
+        ASSERT_EQ(On(call, {family, type, 0}), Errno(EAFNOSUPPORT)) << family;
+        ASSERT_EQ(On(call, {family | kHigh, type, 0}), Errno(EAFNOSUPPORT));
+      }
+    }
+  }
+}
+
+TEST_F(InternetArgumentsTest, TcpAndUdpOnly) {
+  for (const uint64_t family : {AF_INET, AF_INET6}) {
+    const uint64_t flags = SOCK_CLOEXEC | SOCK_NONBLOCK;
+    EXPECT_EQ(On("socket", {family, SOCK_STREAM | flags, 0}), kAllow);
+    EXPECT_EQ(On("socket", {family, SOCK_STREAM, IPPROTO_TCP}), kAllow);
+    EXPECT_EQ(On("socket", {family, SOCK_DGRAM | flags, 0}), kAllow);
+    EXPECT_EQ(On("socket", {family, SOCK_DGRAM, IPPROTO_UDP}), kAllow);
+    for (const uint64_t protocol :
+         {+IPPROTO_ICMP, +IPPROTO_UDPLITE, +IPPROTO_MPTCP, +IPPROTO_SCTP,
+          +IPPROTO_UDP, +IPPROTO_RAW, +IPPROTO_DCCP}) {
+      EXPECT_EQ(On("socket", {family, SOCK_STREAM, protocol}), Errno(EPERM))
+          << protocol;
+    }
+    for (const uint64_t protocol :
+         {+IPPROTO_ICMP, +IPPROTO_UDPLITE, +IPPROTO_TCP, +IPPROTO_ICMPV6}) {
+      EXPECT_EQ(On("socket", {family, SOCK_DGRAM, protocol}), Errno(EPERM))
+          << protocol;
+    }
+    EXPECT_EQ(On("socket", {family, SOCK_RAW, IPPROTO_ICMP}), Errno(EPERM));
+    EXPECT_EQ(On("socket", {family, SOCK_SEQPACKET, 0}), Errno(EPERM));
+    EXPECT_EQ(On("socketpair", {family, SOCK_STREAM, 0}), Errno(EAFNOSUPPORT));
+  }
+  EXPECT_EQ(On("socket", {AF_UNIX, SOCK_STREAM, 0}), kAllow);
+  for (uint64_t family = 0; family < 64; ++family) {
+    if (family == AF_UNIX || family == AF_INET || family == AF_INET6) continue;
+    ASSERT_EQ(On("socket", {family, SOCK_DGRAM, 0}), Errno(EAFNOSUPPORT));
+  }
+}
+
+// Nothing in either filter is dead or was left untried: small values of every
+// number, then the values that rules compare with.
+void TryEverything(FilterUnderTest& filter) {
+  std::mt19937_64 random(1);
+  for (uint32_t number = 0; number <= 1100; ++number) {
+    filter.VerdictOn(NativeCall(number));
+  }
+  filter.VerdictOn(NativeCall(0x40000000));
+  seccomp_data foreign = NativeCall(0);
+  foreign.arch = ~foreign.arch;
+  filter.VerdictOn(foreign);
+  for (const auto rules : {ProgramArgumentRules(), InternetSocketRules()}) {
+    for (const ArgumentRule& rule : rules) {
+      for (int i = 0; i < 64; ++i) {
+        std::vector<uint64_t> arguments(6);
+        for (uint64_t& argument : arguments) {
+          argument = random() >> (random() % 2 * 32);
+        }
+        for (const ArgumentTest& test : rule.tests) {
+          if (random() % 3 == 0) continue;
+          arguments[test.argument] &= ~test.mask;
+          arguments[test.argument] |= test.value;
+        }
+        filter.VerdictOn(rule.name, arguments);
+      }
+    }
+  }
+}
+
+TEST_F(ProgramArgumentsTest, NoInstructionIsLeftUntried) {
+  TryEverything(filter_);
+  EXPECT_THAT(filter_.Untried(), IsEmpty());
+}
+
+TEST_F(InternetArgumentsTest, NoInstructionIsLeftUntried) {
+  TryEverything(filter_);
+  EXPECT_THAT(filter_.Untried(), IsEmpty());
+}
+
+}  // namespace
+}  // namespace paddock

@@ -1,0 +1,202 @@
+// What the filter of programs says of each call, by number alone.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <linux/audit.h>
+
+#include <map>
+#include <set>
+#include <string>
+
+#include "absl/strings/str_split.h"
+#include "tests/support/filter_calls.h"
+#include "worker/policy/rules.h"
+
+namespace paddock {
+namespace {
+
+constexpr uint32_t kLastNumber = 1100;
+
+// Calls this architecture has none of are left out.
+std::vector<std::string> Native(absl::string_view names) {
+  std::vector<std::string> native;
+  for (absl::string_view name : absl::StrSplit(names, ' ', absl::SkipEmpty())) {
+    EXPECT_TRUE(IsSystemCallName(name)) << name;
+    if (SystemCallNumber(NativeArchitecture(), name).has_value()) {
+      native.emplace_back(name);
+    }
+  }
+  EXPECT_FALSE(native.empty());
+  return native;
+}
+
+void ExpectAll(uint32_t verdict, absl::string_view names) {
+  for (const bool internet : {false, true}) {
+    FilterUnderTest filter = FilterUnderTest::OfPrograms(internet);
+    for (const std::string& name : Native(names)) {
+      EXPECT_EQ(filter.VerdictOn(name), verdict) << name;
+      const uint64_t all = ~uint64_t{0};
+      EXPECT_EQ(filter.VerdictOn(name, {all, all, all, all, all, all}), verdict)
+          << name;
+    }
+  }
+}
+
+// Named here again, so that no edit of the rules opens one unseen.
+TEST(ProgramFilterTest, RefusesWhateverTheArguments) {
+  ExpectAll(
+      Errno(EPERM),
+      "ptrace process_vm_readv process_vm_writev process_madvise "
+      "process_mrelease kcmp pidfd_getfd add_key keyctl request_key bpf "
+      "perf_event_open userfaultfd fanotify_init fanotify_mark "
+      "open_by_handle_at name_to_handle_at memfd_secret modify_ldt "
+      "inotify_init inotify_init1 inotify_add_watch inotify_rm_watch mount "
+      "umount2 pivot_root chroot unshare setns quotactl quotactl_fd acct "
+      "syslog settimeofday clock_settime adjtimex clock_adjtime sethostname "
+      "setdomainname vhangup lookup_dcookie uselib sysfs ustat mbind "
+      "set_mempolicy set_mempolicy_home_node migrate_pages move_pages "
+      "get_mempolicy ioprio_set io_setup io_destroy io_getevents io_submit "
+      "io_cancel io_pgetevents remap_file_pages vmsplice statmount listmount "
+      "uretprobe map_shadow_stack lsm_get_self_attr lsm_set_self_attr "
+      "lsm_list_modules fsopen fsconfig fsmount fspick open_tree "
+      "open_tree_attr move_mount mount_setattr");
+  ExpectAll(Errno(ENOSYS),
+            "clone3 io_uring_setup io_uring_enter io_uring_register");
+}
+
+TEST(ProgramFilterTest, ReportsViolations) {
+  ExpectAll(kViolation,
+            "kexec_load kexec_file_load init_module finit_module delete_module "
+            "reboot swapon swapoff iopl ioperm");
+}
+
+TEST(ProgramFilterTest, PretendsToFlush) { ExpectAll(kPretend, "sync syncfs"); }
+
+TEST(ProgramFilterTest, AllowsWhatTheWaitingProgramCalls) {
+  ExpectAll(kAllow,
+            "recvmsg sendmsg setrlimit close_range close dup2 dup3 chdir "
+            "execve execveat write read exit_group rt_sigprocmask "
+            "rt_sigaction rt_sigreturn umask setsid prctl poll ppoll getpid");
+  EXPECT_EQ(FilterUnderTest::OfPrograms().VerdictOn("prlimit64", {0}), kAllow);
+}
+
+TEST(ProgramFilterTest, AllowsWhatRunTimesNeed) {
+  ExpectAll(kAllow,
+            "open openat openat2 mprotect munmap brk futex rseq membarrier "
+            "set_robust_list get_robust_list sched_getaffinity "
+            "sched_setaffinity setpriority epoll_create1 epoll_pwait eventfd2 "
+            "timerfd_create signalfd4 pidfd_open pidfd_send_signal waitid "
+            "wait4 vfork fork pkey_alloc pkey_mprotect mlock madvise mremap "
+            "shmat semop msgsnd mq_open sigaltstack tgkill timer_create "
+            "getrandom statx copy_file_range sendfile splice landlock_add_rule "
+            "seccomp accept4 connect bind listen mknodat renameat2 "
+            "clock_nanosleep restart_syscall faccessat2 fchmodat2 futex_waitv");
+}
+
+TEST(ProgramFilterTest, UnknownNumbersAreNotThere) {
+  FilterUnderTest filter = FilterUnderTest::OfPrograms();
+  for (const uint32_t number : {1101u, 4096u, 0x3fffffffu}) {
+    EXPECT_EQ(filter.VerdictOn(NativeCall(number)), Errno(ENOSYS)) << number;
+  }
+}
+
+TEST(ProgramFilterTest, X32IsNotThere) {
+  FilterUnderTest filter = FilterUnderTest::OfPrograms();
+  for (uint32_t number = 0; number <= kLastNumber; ++number) {
+    ASSERT_EQ(filter.VerdictOn(NativeCall(0x40000000 | number)), Errno(ENOSYS));
+  }
+  EXPECT_EQ(filter.VerdictOn(NativeCall(UINT32_MAX)), Errno(ENOSYS));
+}
+
+TEST(ProgramFilterTest, ForeignArchitecturesAreViolations) {
+  FilterUnderTest filter = FilterUnderTest::OfPrograms();
+  const uint32_t native = NativeArchitecture();
+  // The last two: one bit off, byte order and width.
+  for (const uint32_t arch :
+       {uint32_t{AUDIT_ARCH_I386}, uint32_t{AUDIT_ARCH_ARM}, 0u, UINT32_MAX,
+        native ^ __AUDIT_ARCH_LE, native ^ __AUDIT_ARCH_64BIT}) {
+    for (uint32_t number = 0; number <= kLastNumber; ++number) {
+      seccomp_data data = NativeCall(number);
+      data.arch = arch;
+      ASSERT_EQ(filter.VerdictOn(data), kViolation) << arch << " " << number;
+    }
+  }
+}
+
+// Numbers of the calls that argument rules speak of.
+std::set<uint32_t> ArgumentRuleNumbers() {
+  std::set<uint32_t> numbers;
+  for (const ArgumentRule& rule : ProgramArgumentRules()) {
+    const auto number = SystemCallNumber(NativeArchitecture(), rule.name);
+    if (number.has_value()) numbers.insert(*number);
+  }
+  return numbers;
+}
+
+TEST(ProgramFilterTest, EveryNumberIsAsTheTableSays) {
+  std::map<uint32_t, uint32_t> table;
+  for (const CallRule& rule : ProgramCallRules()) {
+    for (const std::string& name : Native(rule.names)) {
+      table[*SystemCallNumber(NativeArchitecture(), name)] = rule.verdict;
+    }
+  }
+  const std::set<uint32_t> depend_on_arguments = ArgumentRuleNumbers();
+  FilterUnderTest filter = FilterUnderTest::OfPrograms();
+  for (uint32_t number = 0; number <= kLastNumber; ++number) {
+    if (depend_on_arguments.count(number) > 0) continue;
+    const auto rule = table.find(number);
+    const uint32_t expected =
+        rule == table.end() ? Errno(ENOSYS) : rule->second;
+    for (const uint64_t argument : {uint64_t{0}, uint64_t{1}, ~uint64_t{0}}) {
+      ASSERT_EQ(
+          filter.VerdictOn(NativeCall(number, {argument, argument, argument,
+                                               argument, argument, argument})),
+          expected)
+          << number << " "
+          << SystemCallName(NativeArchitecture(), static_cast<int>(number));
+    }
+  }
+}
+
+TEST(ProgramRulesTest, EveryKnownCallHasARule) {
+  std::set<std::string> ruled;
+  for (const CallRule& rule : ProgramCallRules()) {
+    for (absl::string_view name :
+         absl::StrSplit(rule.names, ' ', absl::SkipEmpty())) {
+      ruled.emplace(name);
+    }
+  }
+  for (uint32_t number = 0; number <= kLastNumber; ++number) {
+    const std::string name =
+        SystemCallName(NativeArchitecture(), static_cast<int>(number));
+    EXPECT_TRUE(name == "unknown" || ruled.count(name) > 0)
+        << number << " " << name;
+  }
+}
+
+// A name that is misspelt would be taken for another architecture's.
+TEST(ProgramRulesTest, EveryNameIsACallAndEveryRuleHasAReason) {
+  for (const auto rules : {ProgramCallRules(), WorkerCallRules()}) {
+    for (const CallRule& rule : rules) {
+      EXPECT_STRNE(rule.reason, "") << rule.names;
+      for (absl::string_view name :
+           absl::StrSplit(rule.names, ' ', absl::SkipEmpty())) {
+        EXPECT_TRUE(IsSystemCallName(name)) << name;
+      }
+    }
+  }
+  for (const auto rules : {ProgramArgumentRules(), InternetSocketRules()}) {
+    for (const ArgumentRule& rule : rules) {
+      EXPECT_STRNE(rule.reason, "") << rule.name;
+      EXPECT_TRUE(IsSystemCallName(rule.name)) << rule.name;
+    }
+  }
+}
+
+// Loading costs time in proportion: a rule that makes it grow is worth a look.
+TEST(ProgramFilterTest, IsShort) {
+  EXPECT_LE(FilterUnderTest::OfPrograms(false).size(), 260u);
+  EXPECT_LE(FilterUnderTest::OfPrograms(true).size(), 320u);
+}
+
+}  // namespace
+}  // namespace paddock

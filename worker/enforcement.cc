@@ -1,0 +1,67 @@
+#include "worker/enforcement.h"
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+
+namespace paddock {
+namespace {
+
+void AddLimit(v1::LimitKind kind, const std::string& mechanism,
+              internal::v1::WorkerReady* ready) {
+  v1::LimitEnforcement* row = ready->add_limits();
+  row->set_limit(kind);
+  row->set_mechanism(mechanism);
+  row->set_state(mechanism.empty() ? v1::ENFORCEMENT_STATE_NONE
+                                   : v1::ENFORCEMENT_STATE_ENFORCED);
+}
+
+void AddLayer(const std::string& layer, const std::string& mechanism,
+              internal::v1::WorkerReady* ready) {
+  v1::LayerEnforcement* row = ready->add_layers();
+  row->set_layer(layer);
+  row->set_mechanism(mechanism);
+  row->set_state(mechanism.empty() ? v1::ENFORCEMENT_STATE_NONE
+                                   : v1::ENFORCEMENT_STATE_ENFORCED);
+}
+
+}  // namespace
+
+void FillEnforcement(const CgroupMechanisms& cgroups, int landlock_abi,
+                     internal::v1::WorkerReady* ready) {
+  AddLimit(v1::LIMIT_KIND_CPU_TIME, cgroups.cpu_time, ready);
+  AddLimit(v1::LIMIT_KIND_WALL_TIME, "CLOCK_MONOTONIC, watched by the worker",
+           ready);
+  AddLimit(v1::LIMIT_KIND_IDLE_TIME, cgroups.cpu_time, ready);
+  AddLimit(v1::LIMIT_KIND_MEMORY, cgroups.memory, ready);
+  AddLimit(v1::LIMIT_KIND_PROCESSES, cgroups.processes, ready);
+  AddLimit(v1::LIMIT_KIND_OPEN_FILES, "RLIMIT_NOFILE, for each process", ready);
+  AddLimit(v1::LIMIT_KIND_FILE_SIZE, "RLIMIT_FSIZE", ready);
+  AddLimit(v1::LIMIT_KIND_WORKSPACE_BYTES, "tmpfs size", ready);
+  AddLimit(v1::LIMIT_KIND_WORKSPACE_INODES, "tmpfs nr_inodes", ready);
+  AddLimit(v1::LIMIT_KIND_STACK, "RLIMIT_STACK", ready);
+  AddLimit(v1::LIMIT_KIND_OUTPUT, "pipes, read by the worker with a cap",
+           ready);
+
+  AddLayer("namespaces",
+           "clone3: mnt pid net ipc uts time; unshare: cgroup user", ready);
+  AddLayer("user_ids", "a host id range for each sandbox, never host root",
+           ready);
+  AddLayer("rootfs", "read-only image, tmpfs, pivot_root", ready);
+  AddLayer("proc", "subset=pid, hidepid=2", ready);
+  AddLayer("network", "own network namespace, loopback only if asked for",
+           ready);
+  AddLayer("kill", cgroups.kill, ready);
+  AddLayer("oom", cgroups.oom, ready);
+  AddLayer("cpus", cgroups.cpus, ready);
+  AddLayer("io_accounting", cgroups.io, ready);
+  AddLayer("rlimits", "setrlimit", ready);
+  AddLayer("capabilities", "none, bounding set empty, securebits locked",
+           ready);
+  AddLayer("no_new_privs", "prctl(PR_SET_NO_NEW_PRIVS)", ready);
+  AddLayer("seccomp", "allow-list, violations by user notification", ready);
+  AddLayer("landlock",
+           landlock_abi > 0 ? absl::StrCat("ABI ", landlock_abi) : "", ready);
+}
+
+}  // namespace paddock

@@ -1,0 +1,126 @@
+// The program process: see the theory of operation in init.cc. Everything here
+// runs while the worker idles; ReceivePlanAndExec (exec.cc) waits for a client.
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/seccomp.h>
+#include <linux/securebits.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "worker/init/init.h"
+#include "worker/init/landlock.h"
+#include "worker/init/report.h"
+
+namespace paddock::init {
+namespace {
+
+// What the worker or its starter ignored or blocked is not the program's.
+bool ResetSignals() {
+  for (int signal = 1; signal < NSIG; ++signal) {
+    if (signal == SIGKILL || signal == SIGSTOP) continue;
+    struct sigaction action = {};
+    action.sa_handler = SIG_DFL;
+    // Two real-time signals belong to libc, which refuses them.
+    if (sigaction(signal, &action, nullptr) != 0 && errno != EINVAL) {
+      return false;
+    }
+  }
+  sigset_t none;
+  sigemptyset(&none);
+  return sigprocmask(SIG_SETMASK, &none, nullptr) == 0;
+}
+
+// By writing "0" to `tasks`, not a pid to `cgroup.procs`: that waits for an RCU
+// grace period of some 11 ms.
+bool JoinCgroups(const SetupPlan& plan) {
+  for (int i = 0; i < plan.join_count; ++i) {
+    if (write(plan.join_fds[i], "0", 1) != 1) return false;
+    close(plan.join_fds[i]);
+  }
+  if (plan.cgroup_fd >= 0) close(plan.cgroup_fd);
+  return true;
+}
+
+bool WaitForIdMaps(int plan_fd) {
+  Report report = {};
+  report.kind = ReportKind::kNeedIdMaps;
+  if (!SendReport(plan_fd, report)) _exit(0);
+  char answer = 0;
+  const ssize_t n = read(plan_fd, &answer, 1);
+  if (n == 0) _exit(0);  // the worker is gone
+  if (n == 1 && answer != kIdMapsWritten) errno = EPROTO;
+  return n == 1 && answer == kIdMapsWritten;
+}
+
+bool BecomeUser(const SetupPlan& plan) {
+  const gid_t gid = plan.program_gid;
+  const uid_t uid = plan.program_uid;
+  return syscall(SYS_setresgid, gid, gid, gid) == 0 &&
+         syscall(SYS_setresuid, uid, uid, uid) == 0;
+}
+
+// Entering the user namespace gave all of them back: user_namespaces(7).
+bool DropCapabilities() {
+  constexpr unsigned long kLockedBits =
+      SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |
+      SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED |
+      SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
+  if (prctl(PR_SET_SECUREBITS, kLockedBits) != 0) return false;
+  if (!EmptyBoundingSet() || !EmptyCapabilitySets()) return false;
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return false;
+  if (prctl(PR_SET_DUMPABLE, 0) != 0) return false;
+  // After the last change of credentials, which clears it.
+  return prctl(PR_SET_PDEATHSIG, SIGKILL) == 0;
+}
+
+// Descriptor 0 until the plan says otherwise; 1 and 2 are the pipes.
+bool OpenStandardStreams(const SetupPlan& plan) {
+  const int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  if (null < 0 || dup2(null, 0) != 0) return false;
+  close(null);
+  return dup2(plan.stdout_fd, 1) == 1 && dup2(plan.stderr_fd, 2) == 2;
+}
+
+// The listener goes to the worker with the report that we are ready.
+bool LoadFilter(const SetupPlan& plan) {
+  const sock_fprog program = {plan.filter_length,
+                              const_cast<sock_filter*>(plan.filter)};
+  const int listener =
+      static_cast<int>(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+                               SECCOMP_FILTER_FLAG_NEW_LISTENER, &program));
+  if (listener < 0) return false;
+  Report ready = {};
+  ready.kind = ReportKind::kProgramReady;
+  if (!SendReport(plan.plan_fd, ready, &listener, 1)) _exit(0);
+  close(listener);
+  return true;
+}
+
+}  // namespace
+
+void RunProgram(const SetupPlan& plan) {
+  using enum SetupStep;
+  const StepReporter step(plan.plan_fd);
+  step.Run(kJoinCgroup, JoinCgroups(plan));  // so that its group sees all of it
+  int keep[] = {plan.plan_fd, plan.stdout_fd, plan.stderr_fd};
+  step.Run(kCloseDescriptors, CloseAllBut(keep, 3));
+  step.Run(kResetSignals, ResetSignals());
+  step.Run(kUnshareCgroup, unshare(CLONE_NEWCGROUP) == 0);
+  step.Run(kUnshareUser, syscall(SYS_setgroups, 0, nullptr) == 0 &&
+                             unshare(CLONE_NEWUSER) == 0);
+  step.Run(kWaitIdMaps, WaitForIdMaps(plan.plan_fd));
+  step.Run(kBecomeUser, BecomeUser(plan));
+  step.Run(kDropCapabilities, DropCapabilities());
+  step.Run(kNewSession, setsid() > 0);  // no terminal
+  step.Run(kOpenNull, OpenStandardStreams(plan));
+  if (plan.landlock_abi > 0) {
+    step.Run(kLandlock, RestrictWithLandlock(plan.landlock_abi, plan.loopback));
+  }
+  step.Run(kSeccomp, LoadFilter(plan));
+  ReceivePlanAndExec(plan.plan_fd, plan.stdout_fd, plan.stderr_fd);
+}
+
+}  // namespace paddock::init

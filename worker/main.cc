@@ -1,0 +1,152 @@
+// paddock-worker: builds sandboxes and runs programs in them. Started by the
+// supervisor only; README.md in this folder is its theory of operation.
+#include <fcntl.h>
+#include <signal.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "paddock/internal/v1/launch.pb.h"
+#include "worker/base/file_util.h"
+#include "worker/base/status_macros.h"
+#include "worker/init/landlock.h"
+#include "worker/policy/seccomp_policy.h"
+#include "worker/sandbox/privileges.h"
+#include "worker/sandbox/worker_tree.h"
+#include "worker/worker_loop.h"
+
+namespace paddock {
+namespace {
+
+constexpr size_t kMaxLaunchBytes = 4 << 20;
+
+struct Flags {
+  int launch_fd = -1;
+  int channel_fd = -1;
+  int parent_pid = 0;
+};
+
+bool ParseFlags(int argc, char** argv, Flags* flags) {
+  for (int i = 1; i < argc; ++i) {
+    absl::string_view arg = argv[i];
+    int* value =
+        absl::ConsumePrefix(&arg, "--launch-fd=")    ? &flags->launch_fd
+        : absl::ConsumePrefix(&arg, "--channel-fd=") ? &flags->channel_fd
+        : absl::ConsumePrefix(&arg, "--parent-pid=") ? &flags->parent_pid
+                                                     : nullptr;
+    if (value == nullptr || !absl::SimpleAtoi(arg, value)) return false;
+  }
+  return flags->launch_fd > 2 && flags->channel_fd > 2 && flags->parent_pid > 0;
+}
+
+// The supervisor set the same before exec; its death in between is seen here.
+absl::Status DieWithParent(int parent_pid) {
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) {
+    return ErrnoStatus(errno, "prctl(PR_SET_PDEATHSIG)");
+  }
+  if (getppid() != parent_pid) {
+    return absl::UnavailableError("the supervisor is gone");
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<internal::v1::WorkerLaunch> ReadLaunch(UniqueFd fd) {
+  ASSIGN_OR_RETURN(const std::string bytes,
+                   ReadSealedMemfd(fd.get(), kMaxLaunchBytes));
+  internal::v1::WorkerLaunch launch;
+  if (!launch.ParseFromString(bytes)) {
+    return absl::InvalidArgumentError("malformed launch message");
+  }
+  return launch;
+}
+
+absl::StatusOr<std::unique_ptr<CgroupFactory>> OpenLayout(
+    const internal::v1::CgroupLayout& layout) {
+  absl::StatusOr<UniqueFd> unified =
+      layout.unified_mounted()
+          ? OpenAt(AT_FDCWD, layout.unified_directory(), O_RDONLY | O_DIRECTORY)
+          : OpenUnmountedCgroup2(layout.unified_directory());
+  RETURN_IF_ERROR(unified.status());
+  std::vector<CgroupV1Directory> v1;
+  for (const auto& hierarchy : layout.v1()) {
+    v1.push_back({hierarchy.controller(), hierarchy.directory()});
+  }
+  return OpenCgroups(*std::move(unified),
+                     {layout.unified_controllers().begin(),
+                      layout.unified_controllers().end()},
+                     v1);
+}
+
+std::vector<ImageSource> Images(const config::v1::Sandbox& sandbox) {
+  std::vector<ImageSource> images;
+  for (const config::v1::Image& image : sandbox.images()) {
+    images.push_back({image.name(), image.directory()});
+  }
+  return images;
+}
+
+// In this order: cgroup directories and images need the host's tree; building
+// the tree needs the capabilities that are cut last.
+absl::StatusOr<SandboxFactory> SetUp(const internal::v1::WorkerLaunch& launch) {
+  const config::v1::Sandbox& sandbox = launch.config().sandbox();
+  SandboxFactory factory;
+  ASSIGN_OR_RETURN(factory.filters[0], CompileSandboxFilter({}));
+  ASSIGN_OR_RETURN(factory.filters[1],
+                   CompileSandboxFilter({.internet_sockets = true}));
+  ASSIGN_OR_RETURN(const std::vector<sock_filter> own_filter,
+                   CompileWorkerFilter());
+  RETURN_IF_ERROR(EnterPrivateNamespaces());
+  ASSIGN_OR_RETURN(factory.cgroups, OpenLayout(launch.cgroups()));
+  RETURN_IF_ERROR(BuildWorkerTree(Images(sandbox)));
+  RETURN_IF_ERROR(CutWorkerPrivileges(own_filter));
+  factory.name_prefix =
+      absl::StrCat("w", launch.slot(), "-", launch.incarnation());
+  factory.ids = IdRanges(sandbox.host_id_base(), launch.slot());
+  factory.landlock_abi = init::LandlockAbi();
+  factory.tmp_options = absl::StrCat("mode=1777,size=", sandbox.tmp_bytes(),
+                                     ",nr_inodes=", sandbox.tmp_inodes());
+  factory.shm_options = absl::StrCat("mode=1777,size=", sandbox.shm_bytes(),
+                                     ",nr_inodes=", sandbox.shm_inodes());
+  return factory;
+}
+
+absl::Status RunWorker(const Flags& flags) {
+  UniqueFd launch_fd(flags.launch_fd);
+  UniqueFd channel(flags.channel_fd);
+  RETURN_IF_ERROR(DieWithParent(flags.parent_pid));
+  umask(022);
+  ASSIGN_OR_RETURN(const internal::v1::WorkerLaunch launch,
+                   ReadLaunch(std::move(launch_fd)));
+  spdlog::set_level(spdlog::level::from_str(launch.config().log().level()));
+  ASSIGN_OR_RETURN(SandboxFactory factory, SetUp(launch));
+  WorkerLoop loop(std::move(channel), launch.config(), std::move(factory));
+  return loop.Run();
+}
+
+}  // namespace
+}  // namespace paddock
+
+int main(int argc, char** argv) {
+  spdlog::set_default_logger(spdlog::stderr_logger_st("worker"));
+  paddock::Flags flags;
+  if (!paddock::ParseFlags(argc, argv, &flags)) {
+    spdlog::error("paddock-worker is started by paddockd, not by hand");
+    return 2;
+  }
+  const absl::Status status = paddock::RunWorker(flags);
+  if (!status.ok()) {
+    spdlog::error("worker: {}", std::string(status.message()));
+    return EXIT_FAILURE;
+  }
+  return EXIT_SUCCESS;
+}

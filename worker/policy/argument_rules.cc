@@ -1,0 +1,154 @@
+#include <linux/memfd.h>
+#include <linux/sched.h>
+#include <linux/shm.h>
+#include <netinet/in.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+#include "worker/policy/rules.h"
+
+namespace paddock {
+namespace {
+
+constexpr uint64_t kEveryBit = ~uint64_t{0};
+// What the kernel looks at when the argument is an int: a comparison of all 64
+// bits is passed by whoever sets one it ignores (CVE-2019-10063).
+constexpr uint64_t kInt = 0xffffffff;
+
+constexpr ArgumentTest IntIs(int argument, uint64_t value) {
+  return {argument, kInt, value};
+}
+constexpr ArgumentTest LongIs(int argument, uint64_t value) {
+  return {argument, kEveryBit, value};
+}
+constexpr ArgumentTest HasAll(int argument, uint64_t bits) {
+  return {argument, bits, bits};
+}
+constexpr ArgumentTest HasNone(int argument, uint64_t bits) {
+  return {argument, bits, 0};
+}
+// Of socket(2): every bit but the two flags that ask for nothing new.
+constexpr ArgumentTest SocketTypeIs(uint64_t type) {
+  return {1, kInt & ~uint64_t{SOCK_CLOEXEC | SOCK_NONBLOCK}, type};
+}
+
+// fcntl(2)'s F_NOTIFY, which the C library shows only to GNU programs.
+constexpr uint64_t kDirectoryNotify = 1026;
+
+// CLONE_NEWTIME cannot be asked for by clone(2), where its bit belongs to the
+// exit signal: no signal has that number, so the bit is refused all the same.
+constexpr uint64_t kNamespaceFlags =
+    CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |
+    CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWTIME;
+static_assert(kNamespaceFlags == (0x7e020000 | 0x80));
+
+// clone(2) has its flags first everywhere but where two arguments are swapped.
+#if defined(__s390__)
+constexpr int kCloneFlags = 1;
+#else
+constexpr int kCloneFlags = 0;
+#endif
+
+constexpr ArgumentRule kArgumentRules[] = {
+    {"clone",
+     kAllow,
+     "processes and threads",
+     {HasNone(kCloneFlags, kNamespaceFlags)}},
+
+    {"personality", kAllow, "the default", {LongIs(0, 0)}},
+    {"personality", kAllow, "asks, changes nothing", {LongIs(0, 0xffffffff)}},
+    {"prlimit64", kAllow, "one's own", {IntIs(0, 0)}},
+
+    {"ioctl", Errno(EPERM), "types into a terminal", {IntIs(1, TIOCSTI)}},
+    {"ioctl", Errno(EPERM), "pastes into a console", {IntIs(1, TIOCLINUX)}},
+    {"ioctl", Errno(EPERM), "line disciplines: drivers", {IntIs(1, TIOCSETD)}},
+    {"fcntl", Errno(EPERM), "as inotify", {IntIs(1, kDirectoryNotify)}},
+
+    {"mmap",
+     Errno(EPERM),
+     "outside the memory limit",
+     {HasAll(3, MAP_HUGETLB)}},
+    {"shmget",
+     Errno(EPERM),
+     "outside the memory limit",
+     {HasAll(2, SHM_HUGETLB)}},
+    {"memfd_create",
+     Errno(EPERM),
+     "outside the memory limit",
+     {HasAll(1, MFD_HUGETLB)}},
+
+    {"socket",
+     kAllow,
+     "within the tree or the network namespace",
+     {IntIs(0, AF_UNIX), SocketTypeIs(SOCK_STREAM), IntIs(2, 0)}},
+    {"socket",
+     kAllow,
+     "the same",
+     {IntIs(0, AF_UNIX), SocketTypeIs(SOCK_DGRAM), IntIs(2, 0)}},
+    {"socket",
+     kAllow,
+     "the same",
+     {IntIs(0, AF_UNIX), SocketTypeIs(SOCK_SEQPACKET), IntIs(2, 0)}},
+    {"socket", Errno(EPERM), "other types and protocols", {IntIs(0, AF_UNIX)}},
+
+    {"socketpair",
+     kAllow,
+     "connected to itself only",
+     {IntIs(0, AF_UNIX), SocketTypeIs(SOCK_STREAM), IntIs(2, 0)}},
+    {"socketpair",
+     kAllow,
+     "the same",
+     {IntIs(0, AF_UNIX), SocketTypeIs(SOCK_DGRAM), IntIs(2, 0)}},
+    {"socketpair",
+     kAllow,
+     "the same",
+     {IntIs(0, AF_UNIX), SocketTypeIs(SOCK_SEQPACKET), IntIs(2, 0)}},
+    {"socketpair", Errno(EPERM), "other types", {IntIs(0, AF_UNIX)}},
+};
+
+constexpr ArgumentRule kInternetSocketRules[] = {
+    {"socket",
+     kAllow,
+     "TCP",
+     {IntIs(0, AF_INET), SocketTypeIs(SOCK_STREAM), IntIs(2, 0)}},
+    {"socket",
+     kAllow,
+     "TCP",
+     {IntIs(0, AF_INET), SocketTypeIs(SOCK_STREAM), IntIs(2, IPPROTO_TCP)}},
+    {"socket",
+     kAllow,
+     "UDP",
+     {IntIs(0, AF_INET), SocketTypeIs(SOCK_DGRAM), IntIs(2, 0)}},
+    {"socket",
+     kAllow,
+     "UDP",
+     {IntIs(0, AF_INET), SocketTypeIs(SOCK_DGRAM), IntIs(2, IPPROTO_UDP)}},
+    {"socket", Errno(EPERM), "raw, MPTCP, UDP-Lite", {IntIs(0, AF_INET)}},
+    {"socket",
+     kAllow,
+     "TCP",
+     {IntIs(0, AF_INET6), SocketTypeIs(SOCK_STREAM), IntIs(2, 0)}},
+    {"socket",
+     kAllow,
+     "TCP",
+     {IntIs(0, AF_INET6), SocketTypeIs(SOCK_STREAM), IntIs(2, IPPROTO_TCP)}},
+    {"socket",
+     kAllow,
+     "UDP",
+     {IntIs(0, AF_INET6), SocketTypeIs(SOCK_DGRAM), IntIs(2, 0)}},
+    {"socket",
+     kAllow,
+     "UDP",
+     {IntIs(0, AF_INET6), SocketTypeIs(SOCK_DGRAM), IntIs(2, IPPROTO_UDP)}},
+    {"socket", Errno(EPERM), "raw, MPTCP, UDP-Lite", {IntIs(0, AF_INET6)}},
+};
+
+}  // namespace
+
+absl::Span<const ArgumentRule> ProgramArgumentRules() { return kArgumentRules; }
+absl::Span<const ArgumentRule> InternetSocketRules() {
+  return kInternetSocketRules;
+}
+
+}  // namespace paddock

@@ -1,0 +1,91 @@
+#ifndef PADDOCK_WORKER_SANDBOX_CGROUP_H_
+#define PADDOCK_WORKER_SANDBOX_CGROUP_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "worker/base/unique_fd.h"
+#include "worker/sandbox/run_spec.h"
+
+namespace paddock {
+
+// The control groups of one sandbox: cgroups(7). Fresh for each, never used
+// again after a kill: on Linux 6.12 and later a child cloned into a group that
+// was killed once is killed at once. Process: worker. Not thread-safe.
+class SandboxCgroup {
+ public:
+  virtual ~SandboxCgroup() = default;
+
+  // Target of CLONE_INTO_CGROUP for the program. Borrowed; -1: none.
+  virtual int clone_fd() const = 0;
+  // cgroup v1 `tasks` files that the program writes "0" to. Borrowed.
+  virtual std::vector<int> join_fds() const = 0;
+  // Closes what only the clone needs.
+  virtual void CloseJoinFiles() = 0;
+
+  virtual absl::Status SetLimits(const ProgramLimits& limits) = 0;
+
+  // CPU time of all that ever ran in the group.
+  virtual absl::StatusOr<absl::Duration> CpuTime() = 0;
+
+  // A descriptor that becomes readable when the kernel has run out of the
+  // group's memory and has not killed all of it. -1: it kills all by itself.
+  virtual int oom_event_fd() const = 0;
+
+  // SIGKILLs every member, also one that is forking: cgroup.kill, Linux 5.14.
+  virtual absl::Status KillAll() = 0;
+  // Returns once no member runs. DeadlineExceeded after `timeout`.
+  virtual absl::Status WaitEmpty(absl::Duration timeout) = 0;
+
+  // Fills what the controllers of this host know.
+  virtual void ReadFigures(UsageFigures* figures) = 0;
+
+  // Removes the directories. Members must be reaped. The destructor does not:
+  // what is left is swept by the next supervisor.
+  virtual absl::Status Remove() = 0;
+};
+
+// Which file of which hierarchy enforces or measures what, for GetServerInfo.
+// Empty: nothing does.
+struct CgroupMechanisms {
+  std::string cpu_time;
+  std::string memory;
+  std::string processes;
+  std::string cpus;
+  std::string io;
+  std::string kill;
+  std::string oom;
+};
+
+// Makes sandboxes' cgroups below the directories the supervisor prepared.
+class CgroupFactory {
+ public:
+  virtual ~CgroupFactory() = default;
+  // AlreadyExists if `name` was used before. Nothing is left on failure.
+  virtual absl::StatusOr<std::unique_ptr<SandboxCgroup>> Create(
+      const std::string& name) = 0;
+  virtual CgroupMechanisms mechanisms() const = 0;
+};
+
+struct CgroupV1Directory {
+  std::string controller;
+  std::string path;  // absolute
+};
+
+// `unified` is the directory on cgroup2 that sandboxes' groups are made in,
+// with `unified_controllers` enabled for its children; `v1` are the directories
+// of the controllers that cgroup2 does not have. FailedPrecondition names a
+// controller that is missing.
+absl::StatusOr<std::unique_ptr<CgroupFactory>> OpenCgroups(
+    UniqueFd unified, const std::vector<std::string>& unified_controllers,
+    const std::vector<CgroupV1Directory>& v1);
+
+}  // namespace paddock
+
+#endif  // PADDOCK_WORKER_SANDBOX_CGROUP_H_

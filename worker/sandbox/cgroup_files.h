@@ -1,0 +1,72 @@
+#ifndef PADDOCK_WORKER_SANDBOX_CGROUP_FILES_H_
+#define PADDOCK_WORKER_SANDBOX_CGROUP_FILES_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "worker/base/unique_fd.h"
+#include "worker/sandbox/run_spec.h"
+
+namespace paddock {
+
+// One directory of a cgroup hierarchy that is ours, and its control files.
+class CgroupDirectory {
+ public:
+  CgroupDirectory() = default;
+  // Makes `name` in `parent` (borrowed, and must outlive this).
+  static absl::StatusOr<CgroupDirectory> Make(int parent,
+                                              const std::string& name);
+
+  int fd() const { return fd_.get(); }
+  bool valid() const { return fd_.valid(); }
+  absl::StatusOr<UniqueFd> Open(const char* file, int flags) const;
+  absl::Status Write(const char* file, absl::string_view value) const;
+  // Unset if the file is not there or holds no number.
+  std::optional<int64_t> ReadNumber(const char* file) const;
+  // The number after `key` and a blank, at the start of a line.
+  std::optional<int64_t> ReadKey(const char* file, absl::string_view key) const;
+  absl::StatusOr<std::string> Read(const char* file) const;
+  // rmdir(2). Members may be dying for a moment: tried for a second.
+  absl::Status Remove();
+
+ private:
+  int parent_ = -1;
+  std::string name_;
+  UniqueFd fd_;
+};
+
+// The number after `key` and a blank, at the start of a line of `text`.
+std::optional<int64_t> FindKey(absl::string_view text, absl::string_view key);
+
+// A number in a control file that stays open: pread(2) from its start.
+absl::StatusOr<int64_t> ReadNumberAgain(int fd);
+
+// The part of a sandbox's groups that is the same everywhere: a cgroup2
+// directory, for the atomic kill and for knowing when all is over.
+class KillGroup {
+ public:
+  static absl::StatusOr<KillGroup> Make(int parent, const std::string& name);
+  const CgroupDirectory& directory() const { return directory_; }
+  absl::Status KillAll();
+  absl::Status WaitEmpty(absl::Duration timeout);
+  absl::Status Remove() { return directory_.Remove(); }
+
+ private:
+  CgroupDirectory directory_;
+  UniqueFd kill_;
+  UniqueFd events_;
+};
+
+// "max 100000" or a quota for `cpus`, in the period of 100 ms. Microseconds; -1
+// is no limit, because the host has no more CPUs than that.
+int64_t CpuQuotaMicros(double cpus);
+inline constexpr int64_t kCpuPeriodMicros = 100'000;
+
+}  // namespace paddock
+
+#endif  // PADDOCK_WORKER_SANDBOX_CGROUP_FILES_H_

@@ -1,0 +1,163 @@
+#include "worker/sandbox/cgroup_v2.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "worker/base/status_macros.h"
+#include "worker/sandbox/cgroup_files.h"
+
+namespace paddock {
+namespace {
+
+bool Has(const std::vector<std::string>& controllers, const char* name) {
+  return std::find(controllers.begin(), controllers.end(), name) !=
+         controllers.end();
+}
+
+class CgroupV2 : public SandboxCgroup {
+ public:
+  explicit CgroupV2(KillGroup group) : group_(std::move(group)) {}
+
+  int clone_fd() const override { return dir().fd(); }
+  std::vector<int> join_fds() const override { return {}; }
+  void CloseJoinFiles() override {}
+  int oom_event_fd() const override { return -1; }
+  absl::Status KillAll() override { return group_.KillAll(); }
+  absl::Status WaitEmpty(absl::Duration timeout) override {
+    return group_.WaitEmpty(timeout);
+  }
+  absl::Status Remove() override { return group_.Remove(); }
+
+  // What does not depend on the request.
+  absl::Status Prepare() {
+    RETURN_IF_ERROR(dir().Write("memory.oom.group", "1"));
+    // Absent where the kernel has no swap, and then there is nothing to limit.
+    absl::Status swap = dir().Write("memory.swap.max", "0");
+    if (!swap.ok() && !absl::IsNotFound(swap)) return swap;
+    ASSIGN_OR_RETURN(cpu_stat_, dir().Open("cpu.stat", O_RDONLY));
+    return absl::OkStatus();
+  }
+
+  absl::Status SetLimits(const ProgramLimits& limits) override {
+    RETURN_IF_ERROR(
+        dir().Write("memory.max", absl::StrCat(limits.memory_bytes)));
+    RETURN_IF_ERROR(dir().Write("pids.max", absl::StrCat(limits.processes)));
+    const int64_t quota = CpuQuotaMicros(limits.cpus);
+    if (quota < 0) return absl::OkStatus();
+    return dir().Write("cpu.max", absl::StrCat(quota, " ", kCpuPeriodMicros));
+  }
+
+  absl::StatusOr<absl::Duration> CpuTime() override {
+    char buffer[512];
+    const ssize_t n = pread(cpu_stat_.get(), buffer, sizeof(buffer), 0);
+    if (n < 0) return ErrnoStatus(errno, "read cpu.stat");
+    const auto usage = FindKey(absl::string_view(buffer, n), "usage_usec");
+    if (!usage) return absl::InternalError("cpu.stat has no usage_usec");
+    return absl::Microseconds(*usage);
+  }
+
+  void ReadFigures(UsageFigures* figures) override {
+    if (absl::StatusOr<std::string> stat = dir().Read("cpu.stat"); stat.ok()) {
+      SetDuration(FindKey(*stat, "usage_usec"), &figures->cpu_time);
+      SetDuration(FindKey(*stat, "user_usec"), &figures->user_time);
+      SetDuration(FindKey(*stat, "system_usec"), &figures->system_time);
+    }
+    figures->peak_memory_bytes = dir().ReadNumber("memory.peak");
+    if (absl::StatusOr<std::string> stat = dir().Read("memory.stat");
+        stat.ok()) {
+      const auto file = FindKey(*stat, "file");
+      const auto shmem = FindKey(*stat, "shmem");
+      if (file && shmem) {
+        figures->file_memory_bytes = std::max<int64_t>(0, *file - *shmem);
+      }
+    }
+    if (const auto kills = dir().ReadKey("memory.events", "oom_kill")) {
+      figures->oom_kills = static_cast<int32_t>(*kills);
+    }
+    if (const auto peak = dir().ReadNumber("pids.peak")) {
+      figures->peak_processes = static_cast<int32_t>(*peak);
+    }
+    figures->process_limit_hits = dir().ReadKey("pids.events", "max");
+    ReadIo(figures);
+  }
+
+ private:
+  const CgroupDirectory& dir() const { return group_.directory(); }
+
+  static void SetDuration(std::optional<int64_t> micros,
+                          std::optional<absl::Duration>* duration) {
+    if (micros) *duration = absl::Microseconds(*micros);
+  }
+
+  // Lines as "8:0 rbytes=90430464 wbytes=299008512 rios=..."
+  void ReadIo(UsageFigures* figures) {
+    absl::StatusOr<std::string> stat = dir().Read("io.stat");
+    if (!stat.ok()) return;
+    int64_t read = 0;
+    int64_t written = 0;
+    for (absl::string_view word :
+         absl::StrSplit(*stat, absl::ByAnyChar(" \n"))) {
+      int64_t value = 0;
+      if (absl::ConsumePrefix(&word, "rbytes=")) {
+        if (absl::SimpleAtoi(word, &value)) read += value;
+      } else if (absl::ConsumePrefix(&word, "wbytes=")) {
+        if (absl::SimpleAtoi(word, &value)) written += value;
+      }
+    }
+    figures->io_read_bytes = read;
+    figures->io_write_bytes = written;
+  }
+
+  KillGroup group_;
+  UniqueFd cpu_stat_;
+};
+
+class CgroupV2Factory : public CgroupFactory {
+ public:
+  CgroupV2Factory(UniqueFd directory, std::vector<std::string> controllers)
+      : directory_(std::move(directory)),
+        controllers_(std::move(controllers)) {}
+
+  absl::StatusOr<std::unique_ptr<SandboxCgroup>> Create(
+      const std::string& name) override {
+    ASSIGN_OR_RETURN(KillGroup group, KillGroup::Make(directory_.get(), name));
+    auto cgroup = std::make_unique<CgroupV2>(std::move(group));
+    if (absl::Status status = cgroup->Prepare(); !status.ok()) {
+      cgroup->Remove().IgnoreError();
+      return status;
+    }
+    return cgroup;
+  }
+
+  CgroupMechanisms mechanisms() const override {
+    CgroupMechanisms m;
+    m.cpu_time = "cgroup v2 cpu.stat, watched by the worker";
+    m.memory = "cgroup v2 memory.max, memory.swap.max 0";
+    m.processes = "cgroup v2 pids.max";
+    if (Has(controllers_, "cpu")) m.cpus = "cgroup v2 cpu.max";
+    if (Has(controllers_, "io")) m.io = "cgroup v2 io.stat";
+    m.kill = "cgroup v2 cgroup.kill";
+    m.oom = "cgroup v2 memory.oom.group";
+    return m;
+  }
+
+ private:
+  UniqueFd directory_;
+  std::vector<std::string> controllers_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<CgroupFactory>> MakeCgroupV2Factory(
+    UniqueFd directory, std::vector<std::string> controllers) {
+  return std::make_unique<CgroupV2Factory>(std::move(directory),
+                                           std::move(controllers));
+}
+
+}  // namespace paddock

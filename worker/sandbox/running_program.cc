@@ -1,0 +1,309 @@
+#include "worker/sandbox/running_program.h"
+
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+#include <utility>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "worker/base/file_util.h"
+#include "worker/base/socket.h"
+#include "worker/base/status_macros.h"
+#include "worker/init/plan.h"
+#include "worker/sandbox/program_plan.h"
+
+namespace paddock {
+namespace {
+
+using init::Report;
+using init::ReportKind;
+using init::SetupStep;
+
+// Bounds a kernel that does not let go; never met in a normal run.
+constexpr absl::Duration kDeathTimeout = absl::Seconds(30);
+// All outputs of one run together: they travel in one message.
+constexpr int64_t kOutputBudgetBytes = 64 << 20;
+
+// Wall time that no clock setting moves, as an absl::Time without a date.
+absl::Time MonotonicNow() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return absl::TimeFromTimespec(now);
+}
+
+int CpusOnline() {
+  static const int cpus = static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN));
+  return cpus;
+}
+
+}  // namespace
+
+RunningProgram::RunningProgram(DeadSandbox parts, UniqueFd out, UniqueFd err,
+                               const RunSpec& spec)
+    : spec_(spec),
+      parts_(std::move(parts)),
+      out_(std::move(out), spec.limits.output_bytes),
+      err_(std::move(err), spec.limits.output_bytes),
+      clock_(spec.limits, CpusOnline()) {
+  const absl::Time begin = MonotonicNow();
+  start_ = begin;
+  if (absl::Status status = Prepare(); !status.ok()) {
+    Fail(SetupStep::kNone, status);
+  } else if (report_.input_problems.empty()) {
+    started_ = true;
+  } else {
+    report_.reason = EndReason::kInputError;
+  }
+  report_.prepare = start_ - begin;
+}
+
+void RunningProgram::Fail(SetupStep step, const absl::Status& status) {
+  report_.reason = EndReason::kSandboxFailed;
+  report_.failed_step = step;
+  report_.message = std::string(status.message());
+}
+
+absl::Status RunningProgram::Prepare() {
+  const uint32_t owner = parts_.id_base_ + kProgramId;
+  RETURN_IF_ERROR(parts_.workspace_.SetBounds(spec_.limits, spec_.inputs));
+  report_.input_problems = parts_.workspace_.WriteInputs(spec_.inputs, owner);
+  if (!report_.input_problems.empty()) return absl::OkStatus();
+  if (spec_.limits.workspace_bytes == 0) {
+    RETURN_IF_ERROR(parts_.workspace_.MakeWorkReadOnly());
+  }
+  RETURN_IF_ERROR(parts_.cgroup_->SetLimits(spec_.limits));
+  ASSIGN_OR_RETURN(cpu_before_, parts_.cgroup_->CpuTime());
+  return SendPlan();
+}
+
+absl::Status RunningProgram::SendPlan() {
+  ASSIGN_OR_RETURN(std::string plan, EncodeProgramPlan(spec_));
+  const absl::Cleanup wipe = [&plan] {
+    explicit_bzero(plan.data(), plan.size());
+  };
+  UniqueFd input;
+  std::vector<int> descriptors;
+  if (spec_.stdin_data.has_value()) {
+    ASSIGN_OR_RETURN(input, SealedMemfd("stdin", *spec_.stdin_data));
+    descriptors.push_back(input.get());
+  }
+  start_ = MonotonicNow();
+  return SendPacket(parts_.plan_.get(), plan, descriptors);
+}
+
+RunReport RunningProgram::Wait(const CancelSource& cancel) {
+  if (started_) WatchUntilEnded(cancel);
+  FinishGroup();
+  if (started_) {
+    Decide();
+    Collect();
+  }
+  report_.collect = MonotonicNow() - end_;
+  return std::move(report_);
+}
+
+bool RunningProgram::Ended() const {
+  return report_.wait_status.has_value() || init_gone_ ||
+         report_.failed_step != SetupStep::kNone;
+}
+
+void RunningProgram::WatchUntilEnded(const CancelSource& cancel) {
+  while (!Ended()) {
+    const absl::Duration now = MonotonicNow() - start_;
+    if (killed_.has_value()) {
+      if (MonotonicNow() - killed_at_ > kDeathTimeout) return;
+    } else if (now >= clock_.NextLook()) {
+      LookAtClock();
+      continue;
+    }
+    pollfd fds[] = {
+        {parts_.status_.get(), POLLIN, 0},
+        {parts_.plan_.get(), POLLIN, 0},
+        {out_.fd(), POLLIN, 0},
+        {err_.fd(), POLLIN, 0},
+        {parts_.listener_.get(), POLLIN, 0},
+        {killed_ ? -1 : parts_.cgroup_->oom_event_fd(), POLLIN, 0},
+        {killed_ ? -1 : cancel.fd, POLLIN, 0},
+    };
+    const timespec timeout =
+        absl::ToTimespec(killed_ ? absl::Seconds(1) : clock_.NextLook() - now);
+    if (ppoll(fds, std::size(fds), &timeout, nullptr) <= 0) continue;
+    if (fds[1].revents != 0) OnPlanSocket();
+    if (fds[0].revents != 0) OnStatus();
+    if (fds[2].revents != 0) out_.ReadSome();
+    if (fds[3].revents != 0) err_.ReadSome();
+    if (fds[4].revents != 0) OnViolation();
+    if (fds[5].revents != 0) OnOomEvent();
+    if (fds[6].revents != 0 && cancel.cancelled()) Kill(EndReason::kCancelled);
+    if ((spec_.stdout_capture.kill_on_overflow && out_.overflowed()) ||
+        (spec_.stderr_capture.kill_on_overflow && err_.overflowed())) {
+      Kill(EndReason::kOutput);
+    }
+  }
+}
+
+void RunningProgram::OnStatus() {
+  absl::StatusOr<Packet> packet =
+      ReceivePacket(parts_.status_.get(), sizeof(Report) + 1);
+  Report report;
+  if (!packet.ok() || packet->data.size() != sizeof(report)) {
+    init_gone_ = true;
+    return;
+  }
+  memcpy(&report, packet->data.data(), sizeof(report));
+  if (report.kind != ReportKind::kProgramEnded) {
+    init_gone_ = true;
+    return;
+  }
+  end_ = MonotonicNow();
+  report_.wait_status = report.status;
+  report_.usage.voluntary_switches = report.voluntary_switches;
+  report_.usage.involuntary_switches = report.involuntary_switches;
+  report_.usage.minor_faults = report.minor_faults;
+  report_.usage.major_faults = report.major_faults;
+}
+
+// End of file: the program was exec'ed, or died. A report: it could not be.
+void RunningProgram::OnPlanSocket() {
+  absl::StatusOr<Packet> packet =
+      ReceivePacket(parts_.plan_.get(), sizeof(Report) + 1);
+  parts_.plan_.Reset();
+  Report report;
+  if (!packet.ok() || packet->data.size() != sizeof(report)) return;
+  memcpy(&report, packet->data.data(), sizeof(report));
+  if (report.kind != ReportKind::kSetupFailure) return;
+  const std::string what =
+      absl::StrCat(SetupStepName(report.step), ": ", strerror(report.error));
+  if (report.step == SetupStep::kExec ||
+      report.step == SetupStep::kChangeDirectory) {
+    report_.exec_problem = {report.step == SetupStep::kExec
+                                ? spec_.argv[0]
+                                : spec_.working_directory,
+                            FileFault::kNotExecutable, report.error, what};
+    report_.failed_step = report.step;
+    if (report.error == ENOENT) {
+      report_.exec_problem.fault = FileFault::kNotFound;
+    }
+    return;
+  }
+  Fail(report.step, absl::InternalError(what));
+}
+
+void RunningProgram::OnViolation() {
+  seccomp_notif request = {};
+  if (ioctl(parts_.listener_.get(), SECCOMP_IOCTL_NOTIF_RECV, &request) == 0) {
+    report_.violation = {request.data.nr, request.data.arch};
+    Kill(EndReason::kViolation);
+  } else if (errno != EINTR && errno != ENOENT) {
+    parts_.listener_.Reset();
+  }
+  // No task is left that the filter holds: nothing more will come.
+  if (parts_.listener_.valid()) {
+    pollfd fd = {parts_.listener_.get(), POLLIN, 0};
+    if (poll(&fd, 1, 0) > 0 && (fd.revents & POLLHUP)) {
+      parts_.listener_.Reset();
+    }
+  }
+}
+
+void RunningProgram::OnOomEvent() {
+  uint64_t events = 0;
+  if (read(parts_.cgroup_->oom_event_fd(), &events, sizeof(events)) ==
+      sizeof(events)) {
+    Kill(EndReason::kMemory);
+  }
+}
+
+void RunningProgram::LookAtClock() {
+  const absl::StatusOr<absl::Duration> cpu = parts_.cgroup_->CpuTime();
+  if (!cpu.ok()) {
+    Fail(SetupStep::kNone, cpu.status());
+    Kill(EndReason::kSandboxFailed);
+    return;
+  }
+  const std::optional<EndReason> exceeded =
+      clock_.Look(MonotonicNow() - start_, *cpu - cpu_before_);
+  if (exceeded.has_value()) Kill(*exceeded);
+}
+
+void RunningProgram::Kill(EndReason reason) {
+  if (killed_.has_value()) return;
+  killed_ = reason;
+  killed_at_ = MonotonicNow();
+  parts_.cgroup_->KillAll().IgnoreError();  // FinishGroup tries again and asks
+}
+
+// Nothing of the program runs any more when this returns.
+void RunningProgram::FinishGroup() {
+  if (end_ == absl::Time()) end_ = MonotonicNow();
+  absl::Status status = parts_.cgroup_->KillAll();
+  if (status.ok()) status = parts_.cgroup_->WaitEmpty(kDeathTimeout);
+  if (!status.ok()) {
+    started_ = false;
+    Fail(SetupStep::kNone, status);
+    return;
+  }
+  if (!started_) return;
+  out_.ReadRest();
+  err_.ReadRest();
+  UsageFigures& usage = report_.usage;
+  parts_.cgroup_->ReadFigures(&usage);
+  if (usage.cpu_time.has_value()) {
+    usage.cpu_time =
+        std::max(absl::ZeroDuration(), *usage.cpu_time - cpu_before_);
+    // The split is sampled, the sum is exact; and what the program process used
+    // before its plan was all in the kernel.
+    if (usage.user_time.has_value() && usage.system_time.has_value()) {
+      usage.user_time = std::min(*usage.user_time, *usage.cpu_time);
+      usage.system_time = *usage.cpu_time - *usage.user_time;
+    }
+  }
+  usage.wall_time = end_ - start_;
+}
+
+// The kernel's own facts first: whatever the program's exit status says.
+void RunningProgram::Decide() {
+  const UsageFigures& usage = report_.usage;
+  if (report_.exec_problem.fault != FileFault::kNone) {
+    report_.reason = EndReason::kExecFailed;
+    report_.failed_step = SetupStep::kNone;
+    report_.wait_status.reset();
+  } else if (usage.oom_kills.value_or(0) > 0) {
+    report_.reason = EndReason::kMemory;
+  } else if (report_.failed_step != SetupStep::kNone) {
+    report_.reason = EndReason::kSandboxFailed;
+  } else if (killed_.has_value()) {
+    report_.reason = *killed_;
+  } else if (usage.cpu_time.value_or(absl::ZeroDuration()) >=
+             spec_.limits.cpu_time) {
+    report_.reason = EndReason::kCpuTime;  // ended before we looked again
+  } else if (usage.wall_time >= spec_.limits.wall_time) {
+    report_.reason = EndReason::kWallTime;
+  } else if (report_.wait_status.has_value()) {
+    report_.reason = EndReason::kExited;
+  } else {
+    Fail(SetupStep::kNone,
+         absl::InternalError("init ended without a status, and nothing says "
+                             "why"));
+  }
+}
+
+void RunningProgram::Collect() {
+  parts_.workspace_.CheckFull(&report_.workspace_bytes_full,
+                              &report_.workspace_inodes_full);
+  if (spec_.limits.workspace_bytes == 0) report_.workspace_bytes_full = false;
+  report_.outputs =
+      parts_.workspace_.CollectOutputs(spec_.outputs, kOutputBudgetBytes);
+  report_.stdout_capture = out_.Take();
+  report_.stderr_capture = err_.Take();
+}
+
+}  // namespace paddock

@@ -1,0 +1,75 @@
+#ifndef PADDOCK_WORKER_SANDBOX_RUNNING_PROGRAM_H_
+#define PADDOCK_WORKER_SANDBOX_RUNNING_PROGRAM_H_
+
+#include <functional>
+#include <optional>
+
+#include "absl/time/time.h"
+#include "worker/base/unique_fd.h"
+#include "worker/sandbox/limit_clock.h"
+#include "worker/sandbox/output_capture.h"
+#include "worker/sandbox/run_spec.h"
+#include "worker/sandbox/sandbox.h"
+
+namespace paddock {
+
+// One descriptor that can end a run from outside: the server's channel.
+struct CancelSource {
+  int fd = -1;
+  // Called when `fd` is readable. True: kill the program.
+  std::function<bool()> cancelled;
+};
+
+// A program that has its plan. Process: worker.
+class RunningProgram {
+ public:
+  RunningProgram(DeadSandbox parts, UniqueFd out, UniqueFd err,
+                 const RunSpec& spec);
+
+  // Whether the program was released; if not, Wait returns at once.
+  bool started() const { return started_; }
+
+  // Watches limits until the program has ended or had to be killed, kills what
+  // is left of its group, and reads what there is to know.
+  RunReport Wait(const CancelSource& cancel);
+
+  // Of the dead sandbox, after Wait.
+  DeadSandbox TakeParts() && { return std::move(parts_); }
+
+ private:
+  absl::Status Prepare();
+  absl::Status SendPlan();
+  void Fail(init::SetupStep step, const absl::Status& status);
+
+  void WatchUntilEnded(const CancelSource& cancel);
+  void OnStatus();
+  void OnPlanSocket();
+  void OnViolation();
+  void OnOomEvent();
+  void LookAtClock();
+  void Kill(EndReason reason);
+  bool Ended() const;
+
+  void FinishGroup();
+  void Decide();
+  void Collect();
+
+  const RunSpec& spec_;
+  DeadSandbox parts_;
+  OutputCapture out_;
+  OutputCapture err_;
+  LimitClock clock_;
+  RunReport report_;
+  bool started_ = false;
+  bool init_gone_ = false;
+  // Why we killed the group, if we did.
+  std::optional<EndReason> killed_;
+  absl::Time killed_at_;
+  absl::Time start_;
+  absl::Time end_;
+  absl::Duration cpu_before_;
+};
+
+}  // namespace paddock
+
+#endif  // PADDOCK_WORKER_SANDBOX_RUNNING_PROGRAM_H_

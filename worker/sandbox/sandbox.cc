@@ -1,0 +1,250 @@
+#include "worker/sandbox/sandbox.h"
+
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "worker/base/file_util.h"
+#include "worker/base/status_macros.h"
+#include "worker/init/init.h"
+#include "worker/sandbox/running_program.h"
+#include "worker/sandbox/worker_tree.h"
+
+namespace paddock {
+namespace {
+
+using init::Report;
+using init::ReportKind;
+using init::SetupStep;
+
+// Far beyond what a build takes on the slowest host; it only bounds a hang.
+constexpr absl::Duration kBuildTimeout = absl::Seconds(30);
+
+constexpr uint64_t kInitNamespaces = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET |
+                                     CLONE_NEWIPC | CLONE_NEWUTS |
+                                     CLONE_NEWTIME;
+
+// pid directories only, and only one's own: nothing in it needs masking.
+constexpr char kProcOptions[] = "hidepid=2,subset=pid";
+
+// One report; fails with the step where the sender said that one failed.
+absl::StatusOr<Report> ReadReport(const Packet& packet,
+                                  SetupStep* failed_step) {
+  Report report;
+  if (packet.data.size() != sizeof(report)) {
+    return absl::InternalError("a report of the wrong size");
+  }
+  memcpy(&report, packet.data.data(), sizeof(report));
+  if (report.kind == ReportKind::kSetupFailure) {
+    *failed_step = report.step;
+    return ErrnoStatus(report.error, absl::StrCat("sandbox set-up step ",
+                                                  SetupStepName(report.step)));
+  }
+  return report;
+}
+
+}  // namespace
+
+absl::Status DeadSandbox::TearDown(SandboxFactory* factory) && {
+  plan_.Reset();
+  listener_.Reset();
+  if (init_pidfd_.valid()) {
+    syscall(SYS_pidfd_send_signal, init_pidfd_.get(), SIGKILL, nullptr, 0);
+    status_.Reset();
+    siginfo_t info;
+    while (waitid(P_PIDFD, init_pidfd_.get(), &info, WEXITED) != 0 &&
+           errno == EINTR) {
+    }
+  }
+  workspace_ = Workspace();
+  factory->ids.Release(id_base_);
+  if (cgroup_ == nullptr) return absl::OkStatus();
+  return cgroup_->Remove();
+}
+
+absl::StatusOr<WarmSandbox> WarmSandbox::Build(SandboxFactory* factory,
+                                               const SandboxKind& kind,
+                                               SetupStep* failed_step) {
+  WarmSandbox sandbox;
+  sandbox.kind_ = kind;
+  *failed_step = SetupStep::kCreateCgroup;
+  ASSIGN_OR_RETURN(sandbox.parts_.cgroup_,
+                   factory->cgroups->Create(absl::StrCat(
+                       factory->name_prefix, "-", factory->sequence++)));
+  sandbox.parts_.id_base_ = factory->ids.Take();
+  *failed_step = SetupStep::kCloneInit;
+  absl::Status status = sandbox.Clone(factory);
+  if (status.ok()) {
+    *failed_step = SetupStep::kWaitReady;
+    status = sandbox.WaitReady(failed_step);
+  }
+  sandbox.parts_.cgroup_->CloseJoinFiles();
+  if (!status.ok()) {
+    std::move(sandbox).Discard().TearDown(factory).IgnoreError();
+    return status;
+  }
+  *failed_step = SetupStep::kNone;
+  return sandbox;
+}
+
+absl::Status WarmSandbox::Clone(SandboxFactory* factory) {
+  ASSIGN_OR_RETURN(SocketPair status, MakeSocketPair());
+  ASSIGN_OR_RETURN(SocketPair plan, MakeSocketPair());
+  ASSIGN_OR_RETURN(PipeEnds out, MakePipe());
+  ASSIGN_OR_RETURN(PipeEnds err, MakePipe());
+  // The worker learns the program's pid, as it sees it, from its first message.
+  const int on = 1;
+  if (setsockopt(plan.first.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) !=
+      0) {
+    return ErrnoStatus(errno, "setsockopt(SO_PASSCRED)");
+  }
+  const uint32_t owner = parts_.id_base_ + kProgramId;
+  const std::string image_tree = ImageTreePath(kind_.image);
+  // The size is set for good when the request is known.
+  const std::string workspace_options = absl::StrCat(
+      "size=4096,nr_inodes=16,mode=0755,uid=", owner, ",gid=", owner);
+  const std::vector<sock_filter>& filter = factory->filters[kind_.loopback];
+
+  init::SetupPlan setup = {};
+  setup.image_tree = image_tree.c_str();
+  setup.new_root = kNewRoot;
+  setup.proc_options = kProcOptions;
+  setup.tmp_options = factory->tmp_options.c_str();
+  setup.shm_options = factory->shm_options.c_str();
+  setup.workspace_options = workspace_options.c_str();
+  setup.loopback = kind_.loopback;
+  setup.init_uid = factory->ids.init_id();
+  setup.program_uid = kProgramId;
+  setup.program_gid = kProgramId;
+  setup.landlock_abi = factory->landlock_abi;
+  setup.filter = filter.data();
+  setup.filter_length = static_cast<uint16_t>(filter.size());
+  setup.cgroup_fd = parts_.cgroup_->clone_fd();
+  for (const int fd : parts_.cgroup_->join_fds()) {
+    if (setup.join_count == init::kMaxJoinFiles) {
+      return absl::InternalError("too many cgroup hierarchies");
+    }
+    setup.join_fds[setup.join_count++] = fd;
+  }
+  setup.status_fd = status.second.get();
+  setup.plan_fd = plan.second.get();
+  setup.stdout_fd = out.writer.get();
+  setup.stderr_fd = err.writer.get();
+
+  int pidfd = -1;
+  clone_args args = {};
+  args.flags = kInitNamespaces | CLONE_PIDFD;
+  args.pidfd = reinterpret_cast<uint64_t>(&pidfd);
+  args.exit_signal = SIGCHLD;
+  const pid_t pid =
+      static_cast<pid_t>(syscall(SYS_clone3, &args, sizeof(args)));
+  if (pid < 0) return ErrnoStatus(errno, "clone3 of init");
+  if (pid == 0) init::RunSandboxInit(setup);
+
+  parts_.init_pid_ = pid;
+  parts_.init_pidfd_.Reset(pidfd);
+  parts_.status_ = std::move(status.first);
+  parts_.plan_ = std::move(plan.first);
+  stdout_ = std::move(out.reader);
+  stderr_ = std::move(err.reader);
+  return absl::OkStatus();
+}
+
+absl::Status WarmSandbox::WaitReady(SetupStep* failed_step) {
+  const absl::Time give_up = absl::Now() + kBuildTimeout;
+  while (!init_ready_ || !parts_.listener_.valid()) {
+    pollfd fds[2] = {{parts_.status_.get(), POLLIN, 0},
+                     {parts_.plan_.get(), POLLIN, 0}};
+    const int64_t left = absl::ToInt64Milliseconds(give_up - absl::Now());
+    if (left <= 0) {
+      return absl::DeadlineExceededError("the sandbox did not become ready");
+    }
+    if (poll(fds, 2, static_cast<int>(left)) < 0 && errno != EINTR) {
+      return ErrnoStatus(errno, "poll");
+    }
+    // The program's own word first: init's may only be that the program ended.
+    if (fds[1].revents != 0) RETURN_IF_ERROR(OnPlanReport(failed_step));
+    if (fds[0].revents != 0) RETURN_IF_ERROR(OnStatusReport(failed_step));
+  }
+  const int off = 0;
+  if (setsockopt(parts_.plan_.get(), SOL_SOCKET, SO_PASSCRED, &off,
+                 sizeof(off)) != 0) {
+    return ErrnoStatus(errno, "setsockopt(SO_PASSCRED)");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status WarmSandbox::OnStatusReport(SetupStep* failed_step) {
+  ASSIGN_OR_RETURN(Packet packet,
+                   ReceivePacket(parts_.status_.get(), sizeof(Report) + 1));
+  ASSIGN_OR_RETURN(const Report report, ReadReport(packet, failed_step));
+  switch (report.kind) {
+    case ReportKind::kDirectories:
+      if (packet.descriptors.size() != 3) break;
+      parts_.workspace_ = Workspace(std::move(packet.descriptors[0]),
+                                    std::move(packet.descriptors[1]),
+                                    std::move(packet.descriptors[2]));
+      return absl::OkStatus();
+    case ReportKind::kInitReady:
+      init_ready_ = true;
+      return absl::OkStatus();
+    case ReportKind::kProgramEnded:
+      return absl::InternalError(absl::StrCat(
+          "the program process ended while it was set up, wait status ",
+          report.status));
+    default:
+      break;
+  }
+  return absl::InternalError("init broke the protocol");
+}
+
+absl::Status WarmSandbox::OnPlanReport(SetupStep* failed_step) {
+  ASSIGN_OR_RETURN(Packet packet,
+                   ReceivePacket(parts_.plan_.get(), sizeof(Report) + 1));
+  ASSIGN_OR_RETURN(const Report report, ReadReport(packet, failed_step));
+  if (report.kind == ReportKind::kNeedIdMaps && packet.sender_pid > 0) {
+    absl::Status status = WriteIdMaps(packet.sender_pid);
+    if (!status.ok()) *failed_step = SetupStep::kWriteIdMaps;
+    return status;
+  }
+  if (report.kind == ReportKind::kProgramReady &&
+      packet.descriptors.size() == 1) {
+    parts_.listener_ = std::move(packet.descriptors[0]);
+    return absl::OkStatus();
+  }
+  return absl::InternalError("the program process broke the protocol");
+}
+
+absl::Status WarmSandbox::WriteIdMaps(pid_t program) {
+  const std::string map =
+      absl::StrCat("0 ", parts_.id_base_, " ", kIdsPerSandbox, "\n");
+  const std::string proc = absl::StrCat("/proc/", program);
+  RETURN_IF_ERROR(
+      WriteControlAt(AT_FDCWD, absl::StrCat(proc, "/uid_map"), map));
+  RETURN_IF_ERROR(
+      WriteControlAt(AT_FDCWD, absl::StrCat(proc, "/gid_map"), map));
+  return SendPacket(parts_.plan_.get(),
+                    absl::string_view(&init::kIdMapsWritten, 1));
+}
+
+RunningProgram WarmSandbox::Start(const RunSpec& spec) && {
+  return RunningProgram(std::move(parts_), std::move(stdout_),
+                        std::move(stderr_), spec);
+}
+
+DeadSandbox WarmSandbox::Discard() && { return std::move(parts_); }
+
+}  // namespace paddock

@@ -1,0 +1,94 @@
+#ifndef PADDOCK_WORKER_SANDBOX_SANDBOX_H_
+#define PADDOCK_WORKER_SANDBOX_SANDBOX_H_
+
+#include <linux/filter.h>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "worker/base/socket.h"
+#include "worker/base/unique_fd.h"
+#include "worker/init/plan.h"
+#include "worker/sandbox/cgroup.h"
+#include "worker/sandbox/id_ranges.h"
+#include "worker/sandbox/run_spec.h"
+#include "worker/sandbox/workspace.h"
+
+namespace paddock {
+
+// What all sandboxes of a worker are built from. Lives as long as the worker.
+struct SandboxFactory {
+  std::unique_ptr<CgroupFactory> cgroups;
+  std::string name_prefix;  // of cgroups: slot and incarnation
+  int64_t sequence = 0;
+  IdRanges ids;
+  int landlock_abi = 0;
+  // Indexed by SandboxKind::loopback.
+  std::vector<sock_filter> filters[2];
+  std::string tmp_options;
+  std::string shm_options;
+};
+
+// Lets go of everything a sandbox had. Process: worker, off a request's path.
+class DeadSandbox {
+ public:
+  // Kills what is left, waits for init, removes the cgroups.
+  absl::Status TearDown(SandboxFactory* factory) &&;
+
+ private:
+  friend class WarmSandbox;
+  friend class RunningProgram;
+  pid_t init_pid_ = -1;
+  UniqueFd init_pidfd_;
+  UniqueFd status_;
+  UniqueFd plan_;
+  UniqueFd listener_;
+  Workspace workspace_;
+  std::unique_ptr<SandboxCgroup> cgroup_;
+  uint32_t id_base_ = 0;
+};
+
+class RunningProgram;
+
+// Isolated, confined and empty: its program process waits, without privilege,
+// for a plan. Used once.
+class WarmSandbox {
+ public:
+  WarmSandbox(WarmSandbox&&) = default;
+  WarmSandbox& operator=(WarmSandbox&&) = default;
+
+  // On failure `failed_step` says where, and nothing is left behind.
+  static absl::StatusOr<WarmSandbox> Build(SandboxFactory* factory,
+                                           const SandboxKind& kind,
+                                           init::SetupStep* failed_step);
+
+  const SandboxKind& kind() const { return kind_; }
+
+  // Puts inputs and limits in place and hands the program its plan. `spec` must
+  // outlive the result. Whatever goes wrong is in the report of Wait.
+  RunningProgram Start(const RunSpec& spec) &&;
+
+  DeadSandbox Discard() &&;
+
+ private:
+  WarmSandbox() = default;
+  absl::Status Clone(SandboxFactory* factory);
+  absl::Status WaitReady(init::SetupStep* failed_step);
+  absl::Status OnStatusReport(init::SetupStep* failed_step);
+  absl::Status OnPlanReport(init::SetupStep* failed_step);
+  absl::Status WriteIdMaps(pid_t program);
+
+  SandboxKind kind_;
+  DeadSandbox parts_;
+  UniqueFd stdout_;
+  UniqueFd stderr_;
+  bool init_ready_ = false;
+};
+
+}  // namespace paddock
+
+#endif  // PADDOCK_WORKER_SANDBOX_SANDBOX_H_

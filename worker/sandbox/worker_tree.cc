@@ -1,0 +1,91 @@
+#include "worker/sandbox/worker_tree.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "worker/base/file_util.h"
+#include "worker/base/status_macros.h"
+#include "worker/sandbox/mounts.h"
+
+namespace paddock {
+namespace {
+
+// Where the tree is built, covered in our mount namespace only: a directory
+// that every host has and no image lies in.
+constexpr char kStage[] = "/proc";
+
+absl::Status MakeRoot() {
+  if (chdir(kStage) != 0) return ErrnoStatus(errno, "chdir");
+  // The old root ends up on top of the new one: pivot_root(2), NOTES.
+  if (syscall(SYS_pivot_root, ".", ".") != 0) {
+    return ErrnoStatus(errno, "pivot_root");
+  }
+  if (umount2(".", MNT_DETACH) != 0) {
+    return ErrnoStatus(errno, "detach the host's root");
+  }
+  if (chdir("/") != 0) return ErrnoStatus(errno, "chdir /");
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+std::string ImageTreePath(const std::string& image) {
+  return absl::StrCat("/images/", image);
+}
+
+absl::Status EnterPrivateNamespaces() {
+  if (unshare(CLONE_NEWNS | CLONE_NEWNET) != 0) {
+    return ErrnoStatus(errno, "unshare(CLONE_NEWNS | CLONE_NEWNET)");
+  }
+  if (mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
+    return ErrnoStatus(errno, "make all mounts private");
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<UniqueFd> OpenUnmountedCgroup2(const std::string& below) {
+  UniqueFd context(fsopen("cgroup2", FSOPEN_CLOEXEC));
+  if (!context.valid()) return ErrnoStatus(errno, "fsopen cgroup2");
+  if (fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0) {
+    return ErrnoStatus(errno, "fsconfig cgroup2");
+  }
+  UniqueFd mount(
+      fsmount(context.get(), FSMOUNT_CLOEXEC,
+              MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC));
+  if (!mount.valid()) return ErrnoStatus(errno, "fsmount cgroup2");
+  const absl::string_view relative = absl::StripPrefix(below, "/");
+  return OpenAt(mount.get(), relative.empty() ? "." : std::string(relative),
+                O_RDONLY | O_DIRECTORY);
+}
+
+absl::Status BuildWorkerTree(const std::vector<ImageSource>& images) {
+  ASSIGN_OR_RETURN(UniqueFd proc, CloneTree("/proc"));
+  RETURN_IF_ERROR(MountTmpfs(kStage, MS_NOSUID | MS_NODEV,
+                             "mode=755,size=1m,nr_inodes=1024"));
+  const auto staged = [](const std::string& path) {
+    return absl::StrCat(kStage, path);
+  };
+  for (const char* name : {"/images", "/proc", kNewRoot}) {
+    RETURN_IF_ERROR(MakeDirectory(staged(name)));
+  }
+  for (const ImageSource& image : images) {
+    const std::string tree = staged(ImageTreePath(image.name));
+    RETURN_IF_ERROR(MakeDirectory(tree));
+    absl::Status status = BuildImageTree(image, tree);
+    if (!status.ok()) {
+      return absl::Status(status.code(), absl::StrCat("image `", image.name,
+                                                      "`: ", status.message()));
+    }
+  }
+  RETURN_IF_ERROR(AttachTree(proc, staged("/proc")));
+  return MakeRoot();
+}
+
+}  // namespace paddock

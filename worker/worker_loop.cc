@@ -1,0 +1,231 @@
+#include "worker/worker_loop.h"
+
+#include <poll.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "worker/base/status_macros.h"
+#include "worker/convert.h"
+#include "worker/enforcement.h"
+#include "worker/sandbox/running_program.h"
+#include "worker/wire/channel.h"
+
+namespace paddock {
+namespace {
+
+// Without a bound a load without gaps lets dead sandboxes pile up.
+constexpr size_t kMostDead = 8;
+// A host on which no sandbox can be built any more needs a new worker, or an
+// operator.
+constexpr int kMostBuildFailures = 5;
+
+}  // namespace
+
+WorkerLoop::WorkerLoop(UniqueFd channel, const config::v1::Config& config,
+                       SandboxFactory factory)
+    : channel_(std::move(channel)),
+      config_(config),
+      factory_(std::move(factory)) {
+  expected_.image = config.sandbox().default_image();
+}
+
+absl::Status WorkerLoop::Run() {
+  while (warm_.empty()) RETURN_IF_ERROR(BuildWarm());
+  RETURN_IF_ERROR(SendReady());
+  while (!channel_closed_) {
+    // A sandbox that is ready goes first; dead ones wait, but not too many.
+    if (dead_.size() < kMostDead && ChannelReadable(absl::ZeroDuration())) {
+      RETURN_IF_ERROR(HandleMessage());
+      continue;
+    }
+    ASSIGN_OR_RETURN(const bool worked, DoIdleWork());
+    if (worked) continue;
+    RETURN_IF_ERROR(SendStats());
+    if (ChannelReadable(absl::InfiniteDuration())) {
+      RETURN_IF_ERROR(HandleMessage());
+    }
+  }
+  while (!dead_.empty()) TearDownOne();
+  while (!warm_.empty()) {
+    dead_.push_back(std::move(warm_.front()).Discard());
+    warm_.pop_front();
+    TearDownOne();
+  }
+  return absl::OkStatus();
+}
+
+absl::Status WorkerLoop::SendReady() {
+  internal::v1::WorkerMessage message;
+  FillEnforcement(factory_.cgroups->mechanisms(), factory_.landlock_abi,
+                  message.mutable_ready());
+  return SendMessage(channel_.get(), message);
+}
+
+bool WorkerLoop::ChannelReadable(absl::Duration timeout) const {
+  pollfd fd = {channel_.get(), POLLIN, 0};
+  const int ms = timeout == absl::InfiniteDuration()
+                     ? -1
+                     : static_cast<int>(absl::ToInt64Milliseconds(timeout));
+  return poll(&fd, 1, ms) > 0;
+}
+
+// What a request needs comes before what the host wants back, unless that has
+// piled up.
+absl::StatusOr<bool> WorkerLoop::DoIdleWork() {
+  const size_t wanted = std::max(1, config_.workers().warm_sandboxes());
+  if (dead_.size() < kMostDead && warm_.size() < wanted) {
+    RETURN_IF_ERROR(BuildWarm());
+    return true;
+  }
+  if (dead_.empty()) return false;
+  TearDownOne();
+  return true;
+}
+
+absl::Status WorkerLoop::BuildWarm() {
+  init::SetupStep step;
+  absl::StatusOr<WarmSandbox> sandbox =
+      WarmSandbox::Build(&factory_, expected_, &step);
+  stats_changed_ = true;
+  if (sandbox.ok()) {
+    build_failures_in_a_row_ = 0;
+    warm_.push_back(*std::move(sandbox));
+    return absl::OkStatus();
+  }
+  CountSetupFailure(step);
+  spdlog::warn("a sandbox could not be built: {}",
+               std::string(sandbox.status().message()));
+  if (++build_failures_in_a_row_ < kMostBuildFailures) return absl::OkStatus();
+  return sandbox.status();
+}
+
+void WorkerLoop::CountSetupFailure(init::SetupStep step) {
+  internal::v1::SetupFailureCount* failure =
+      stats_.mutable_stats()->add_setup_failures();
+  failure->set_step(SetupStepName(step));
+  failure->set_count(1);
+  stats_changed_ = true;
+}
+
+void WorkerLoop::TearDownOne() {
+  const absl::Time begin = absl::Now();
+  const absl::Status status = std::move(dead_.front()).TearDown(&factory_);
+  dead_.pop_front();
+  if (!status.ok()) {  // what is left behind is the supervisor's to sweep
+    spdlog::warn("a sandbox could not be taken down wholly: {}",
+                 std::string(status.message()));
+  }
+  const int64_t nanos = absl::ToInt64Nanoseconds(absl::Now() - begin);
+  google::protobuf::Duration* teardown =
+      stats_.mutable_stats()->add_teardowns();
+  teardown->set_seconds(nanos / 1'000'000'000);
+  teardown->set_nanos(static_cast<int32_t>(nanos % 1'000'000'000));
+  stats_changed_ = true;
+}
+
+absl::Status WorkerLoop::SendStats() {
+  if (!stats_changed_) return absl::OkStatus();
+  stats_.mutable_stats()->set_warm_sandboxes(warm_.size());
+  absl::Status status = SendMessage(channel_.get(), stats_);
+  stats_.Clear();
+  stats_changed_ = false;
+  return status;
+}
+
+absl::Status WorkerLoop::HandleMessage() {
+  internal::v1::ServerMessage message;
+  absl::Status status = ReceiveMessage(channel_.get(), &message);
+  if (absl::IsUnavailable(status)) {
+    channel_closed_ = true;
+    return absl::OkStatus();
+  }
+  RETURN_IF_ERROR(status);
+  switch (message.message_case()) {
+    case internal::v1::ServerMessage::kRun:
+      return HandleRun(message.run());
+    case internal::v1::ServerMessage::kCancel:
+      return absl::OkStatus();  // of a run that has ended: no error
+    case internal::v1::ServerMessage::MESSAGE_NOT_SET:
+      break;
+  }
+  return absl::InvalidArgumentError("the server broke the protocol");
+}
+
+absl::StatusOr<WarmSandbox> WorkerLoop::TakeWarm(const SandboxKind& kind) {
+  expected_ = kind;
+  for (int attempt = 0; attempt < kMostBuildFailures; ++attempt) {
+    if (warm_.empty()) RETURN_IF_ERROR(BuildWarm());
+    if (warm_.empty()) continue;
+    WarmSandbox sandbox = std::move(warm_.front());
+    warm_.pop_front();
+    stats_changed_ = true;
+    if (sandbox.kind() == kind) return sandbox;
+    dead_.push_back(std::move(sandbox).Discard());
+  }
+  return absl::InternalError("no sandbox can be built");
+}
+
+absl::Status WorkerLoop::HandleRun(const internal::v1::RunRequest& request) {
+  if (request.run_id() == 0) {
+    return absl::InvalidArgumentError("the server broke the protocol: run 0");
+  }
+  const absl::Time begin = absl::Now();
+  ASSIGN_OR_RETURN(
+      const RunSpec spec,
+      ToRunSpec(request.process(), config_.requests().max_limits()));
+  bool known = false;
+  for (const config::v1::Image& image : config_.sandbox().images()) {
+    known = known || image.name() == spec.kind.image;
+  }
+  if (!known) return absl::InvalidArgumentError("unknown image");
+
+  ASSIGN_OR_RETURN(WarmSandbox sandbox, TakeWarm(spec.kind));
+  const absl::Duration waited = absl::Now() - begin;
+  RunningProgram program = std::move(sandbox).Start(spec);
+  if (program.started()) {
+    internal::v1::WorkerMessage message;
+    message.mutable_started()->set_run_id(request.run_id());
+    RETURN_IF_ERROR(SendMessage(channel_.get(), message));
+  }
+  RunReport report =
+      program.Wait({channel_.get(), [this, id = request.run_id()] {
+                      return CancelledDuringRun(id);
+                    }});
+  report.prepare += waited;
+  dead_.push_back(std::move(program).TakeParts());
+  if (channel_closed_) return absl::OkStatus();  // nobody waits for the result
+  if (report.reason == EndReason::kSandboxFailed) {
+    CountSetupFailure(report.failed_step);
+    spdlog::error("run {}: {}", request.run_id(), report.message);
+  }
+  return SendFinished(request.run_id(),
+                      ToProcessResult(spec, std::move(report)));
+}
+
+absl::Status WorkerLoop::SendFinished(uint64_t run_id,
+                                      v1::ProcessResult result) {
+  internal::v1::WorkerMessage message;
+  message.mutable_finished()->set_run_id(run_id);
+  *message.mutable_finished()->mutable_result() = std::move(result);
+  return SendMessage(channel_.get(), message);
+}
+
+bool WorkerLoop::CancelledDuringRun(uint64_t run_id) {
+  internal::v1::ServerMessage message;
+  const absl::Status status = ReceiveMessage(channel_.get(), &message, nullptr,
+                                             /*dont_wait=*/true);
+  if (absl::IsDeadlineExceeded(status)) return false;
+  if (status.ok() && message.has_cancel()) {
+    return message.cancel().run_id() == run_id;
+  }
+  // Closed, or something that has no place here: either way this is the end.
+  channel_closed_ = true;
+  return true;
+}
+
+}  // namespace paddock
