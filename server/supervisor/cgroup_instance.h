@@ -1,0 +1,81 @@
+#ifndef PADDOCK_SERVER_SUPERVISOR_CGROUP_INSTANCE_H_
+#define PADDOCK_SERVER_SUPERVISOR_CGROUP_INSTANCE_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "paddock/internal/v1/launch.pb.h"
+#include "server/supervisor/cgroup_layout.h"
+#include "worker/base/unique_fd.h"
+
+namespace paddock {
+
+// What became of the groups killed predecessors left.
+struct SweepReport {
+  int removed = 0;                    // instances, over all hierarchies
+  std::vector<std::string> problems;  // for the log
+};
+
+// The cgroups of one running paddockd.
+//
+//   <base>/paddock-<id>/           in each hierarchy; v1: sandboxes right here
+//   <base>/paddock-<id>/daemon     v2 with controllers: supervisor, server and
+//                                  workers, because a group that gives its
+//                                  controllers on can hold no process itself
+//   <base>/paddock-<id>/sandboxes  v2: the workers make sandboxes' groups here
+//
+// The instance holds a flock(2) on its paddock-<id> in each hierarchy. A
+// directory whose lock is free belongs to a predecessor that was killed:
+// unlike pids, locks mean the same in every pid namespace. Nothing but
+// directories named paddock-* is ever touched.
+//
+// Process: supervisor, which must have one thread. Needs: root.
+class CgroupInstance {
+ public:
+  // Sweeps, makes the directories and moves this process into `daemon` where
+  // there is one. FailedPrecondition says what the operator can do. Nothing is
+  // left on failure.
+  static absl::StatusOr<CgroupInstance> Create(
+      const std::vector<CgroupHierarchy>& hierarchies, SweepReport* report);
+
+  CgroupInstance(CgroupInstance&&) = default;
+  CgroupInstance& operator=(CgroupInstance&&) = default;
+
+  // paddock-<id>.
+  const std::string& name() const { return name_; }
+  const internal::v1::CgroupLayout& layout() const { return layout_; }
+
+  // Kills what is in sandboxes' groups whose names begin with `prefix`, and
+  // removes them; one attempt. False if some are left.
+  bool RemoveSandboxes(const std::string& prefix);
+
+  // The normal end: this process goes back to where it was, and all groups go.
+  // All other processes of ours must have ended.
+  absl::Status Remove();
+
+ private:
+  struct Tree {
+    CgroupHierarchy hierarchy;
+    UniqueFd base;
+    UniqueFd instance;  // holds the lock
+    bool holds_daemon = false;
+  };
+
+  CgroupInstance() = default;
+  absl::Status AddTree(const CgroupHierarchy& hierarchy, SweepReport* report);
+  absl::Status PrepareUnified(Tree* tree);
+  absl::Status PrepareV1(const Tree& tree);
+  absl::Status EnterDaemonGroup(Tree* tree);
+  absl::Status LeaveDaemonGroup(const Tree& tree);
+  absl::Status CheckControllers() const;
+
+  std::string name_;
+  std::vector<Tree> trees_;
+  internal::v1::CgroupLayout layout_;
+};
+
+}  // namespace paddock
+
+#endif  // PADDOCK_SERVER_SUPERVISOR_CGROUP_INSTANCE_H_

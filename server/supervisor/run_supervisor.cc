@@ -1,0 +1,161 @@
+#include "server/supervisor/run_supervisor.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <spdlog/spdlog.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/supervisor/cgroup_instance.h"
+#include "server/supervisor/cgroup_layout.h"
+#include "server/supervisor/privileges.h"
+#include "server/supervisor/runtime_directory.h"
+#include "server/supervisor/service_user.h"
+#include "server/supervisor/supervisor.h"
+#include "worker/base/file_util.h"
+#include "worker/base/status_macros.h"
+
+namespace paddock {
+namespace {
+
+// Blocks what the loop takes from the descriptor: already while preparing, so
+// that a signal then ends in an orderly stop too.
+absl::StatusOr<UniqueFd> TakeSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGCHLD}) {
+    sigaddset(&signals, number);
+  }
+  if (sigprocmask(SIG_BLOCK, &signals, nullptr) != 0) {
+    return ErrnoStatus(errno, "sigprocmask");
+  }
+  // A reader of our stdout that is gone must not end the service.
+  signal(SIGPIPE, SIG_IGN);
+  UniqueFd fd(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!fd.valid()) return ErrnoStatus(errno, "signalfd");
+  return fd;
+}
+
+// A descriptor the caller opened for us. Children do not get it.
+absl::StatusOr<UniqueFd> TakeReadyFd(int number) {
+  if (number < 0) return UniqueFd();
+  if (number <= STDERR_FILENO || fcntl(number, F_SETFD, FD_CLOEXEC) != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--ready-fd: ", number, " is no open descriptor above 2"));
+  }
+  return UniqueFd(number);
+}
+
+absl::StatusOr<UniqueFd> OpenOwnExecutable() {
+  return OpenAt(AT_FDCWD, "/proc/self/exe", O_PATH);
+}
+
+absl::StatusOr<UniqueFd> OpenWorkerExecutable(const std::string& asked) {
+  if (!asked.empty()) {
+    absl::StatusOr<UniqueFd> fd = OpenAt(AT_FDCWD, asked, O_PATH);
+    if (fd.ok()) return fd;
+    return absl::FailedPreconditionError(
+        absl::StrCat("--worker-binary: ", fd.status().message()));
+  }
+  char path[4096];
+  const ssize_t length = readlink("/proc/self/exe", path, sizeof(path));
+  if (length < 0) return ErrnoStatus(errno, "readlink /proc/self/exe");
+  const std::string self(path, length);
+  const std::string directory = self.substr(0, self.rfind('/'));
+  for (const char* place :
+       {"/paddock-worker", "/../libexec/paddock/paddock-worker"}) {
+    absl::StatusOr<UniqueFd> fd = OpenAt(AT_FDCWD, directory + place, O_PATH);
+    if (fd.ok()) return fd;
+  }
+  return absl::FailedPreconditionError(absl::StrCat(
+      "there is no paddock-worker in ", directory, " or ", directory,
+      "/../libexec/paddock: install it, or name it by --worker-binary"));
+}
+
+absl::StatusOr<CgroupInstance> MakeCgroups(const std::string& parent) {
+  ASSIGN_OR_RETURN(const std::vector<CgroupHierarchy> hierarchies,
+                   FindOwnCgroupHierarchies(parent));
+  SweepReport sweep;
+  absl::StatusOr<CgroupInstance> cgroups =
+      CgroupInstance::Create(hierarchies, &sweep);
+  if (sweep.removed > 0) {
+    spdlog::info("removed {} cgroups of a paddockd that was killed",
+                 sweep.removed);
+  }
+  for (const std::string& problem : sweep.problems) {
+    spdlog::warn("cgroup of a paddockd that was killed: {}", problem);
+  }
+  return cgroups;
+}
+
+absl::StatusOr<ServiceUser> PrepareUser(const config::v1::Config& config) {
+  bool created = false;
+  ASSIGN_OR_RETURN(const ServiceUser user,
+                   FindOrCreateServiceUser(config.workers().user(), &created));
+  if (created) spdlog::info("made the system user {}", user.name);
+  if (!config.listen().unix_socket().empty()) {
+    RETURN_IF_ERROR(
+        PrepareRuntimeDirectory(config.listen().unix_socket(), user));
+  }
+  return user;
+}
+
+// In this order: what can fail without leaving a trace comes first, cgroups,
+// which have to be taken away again, last.
+absl::StatusOr<Supervisor> Prepare(const config::v1::Config& config,
+                                   const SupervisorFlags& flags) {
+  ASSIGN_OR_RETURN(UniqueFd ready_fd, TakeReadyFd(flags.ready_fd));
+  RETURN_IF_ERROR(CheckPrivileges());
+  RETURN_IF_ERROR(CheckHostIdsAreMapped(config));
+  ASSIGN_OR_RETURN(UniqueFd signals, TakeSignals());
+  if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) {
+    return ErrnoStatus(errno, "prctl(PR_SET_CHILD_SUBREAPER)");
+  }
+  ASSIGN_OR_RETURN(UniqueFd self, OpenOwnExecutable());
+  ASSIGN_OR_RETURN(UniqueFd worker, OpenWorkerExecutable(flags.worker_binary));
+  RETURN_IF_ERROR(
+      RaiseOpenFilesLimit(config.requests().max_limits().open_files()));
+  ASSIGN_OR_RETURN(ServiceUser user, PrepareUser(config));
+  ASSIGN_OR_RETURN(CgroupInstance cgroups,
+                   MakeCgroups(config.cgroup().parent()));
+  WorkerProgram workers = {std::move(worker), config, cgroups.layout()};
+  ServerProgram server = {std::move(self), config, std::move(user)};
+  return Supervisor(std::move(server), std::move(workers), std::move(cgroups),
+                    std::move(signals), std::move(ready_fd));
+}
+
+}  // namespace
+
+HostFacts LookAtHost() {
+  HostFacts host;
+  // Larger than the fixed cpu_set_t: hosts with over 1024 CPUs exist.
+  constexpr int kMostCpus = 8192;
+  cpu_set_t* cpus = CPU_ALLOC(kMostCpus);
+  if (sched_getaffinity(0, CPU_ALLOC_SIZE(kMostCpus), cpus) == 0) {
+    host.cpus = CPU_COUNT_S(CPU_ALLOC_SIZE(kMostCpus), cpus);
+  }
+  CPU_FREE(cpus);
+  // Hierarchies that cannot be read are an error of RunSupervisor's.
+  host.memory_bytes = UsableMemory(
+      FindOwnCgroupHierarchies("").value_or(std::vector<CgroupHierarchy>()));
+  host.open_files = HighestOpenFilesLimit();
+  return host;
+}
+
+int RunSupervisor(const config::v1::Config& config,
+                  const SupervisorFlags& flags) {
+  absl::StatusOr<Supervisor> supervisor = Prepare(config, flags);
+  if (!supervisor.ok()) {
+    spdlog::error("{}", std::string(supervisor.status().message()));
+    return 1;
+  }
+  return supervisor->Run();
+}
+
+}  // namespace paddock
