@@ -6,6 +6,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "client/utf8_check.h"
 #include "google/protobuf/io/tokenizer.h"
 #include "google/protobuf/text_format.h"
 #include "google/protobuf/util/json_util.h"
@@ -30,6 +31,8 @@ class FirstError : public google::protobuf::io::ErrorCollector {
 
 absl::Status ParseJson(absl::string_view content,
                        google::protobuf::Message* message) {
+  // protobuf's parser would take other bytes into strings.
+  if (!IsUtf8(content)) return absl::InvalidArgumentError("not UTF-8");
   const auto status = google::protobuf::util::JsonStringToMessage(
       std::string(content), message);
   if (status.ok()) return absl::OkStatus();

@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "client/error_text.h"
+#include "client/utf8_check.h"
 #include "grpcpp/create_channel.h"
 #include "grpcpp/security/credentials.h"
 #include "grpcpp/support/channel_arguments.h"
@@ -80,8 +81,10 @@ absl::Status PaddockClient::Run(const CallOptions& options, const Call& call) {
 
 absl::StatusOr<v1::ExecuteResponse> PaddockClient::Execute(
     const v1::ExecuteRequest& request, const CallOptions& options) {
+  absl::Status status = CheckUtf8(request);
+  if (!status.ok()) return status;
   v1::ExecuteResponse response;
-  const absl::Status status = Run(options, [&](grpc::ClientContext* context) {
+  status = Run(options, [&](grpc::ClientContext* context) {
     return execution_->Execute(context, request, &response);
   });
   if (!status.ok()) return status;

@@ -63,6 +63,7 @@ class PaddockClient {
   explicit PaddockClient(const std::string& address);
 
   // Runs a job and waits for its result. A job that ended badly is no error.
+  // InvalidArgument, without asking, if a string in `request` is not UTF-8.
   absl::StatusOr<v1::ExecuteResponse> Execute(const v1::ExecuteRequest& request,
                                               const CallOptions& options = {});
 

@@ -32,8 +32,7 @@ constexpr int kExitNotEnforced = 1;
 constexpr absl::Duration kTimeout = absl::Seconds(10);
 
 int Print(const std::string& text, int code) {
-  const absl::Status status =
-      WriteDescriptor(STDOUT_FILENO, "standard output", text);
+  const absl::Status status = WriteStandardStream(STDOUT_FILENO, text);
   if (status.ok()) return code;
   PrintError(status.message());
   return kExitTrouble;

@@ -45,7 +45,7 @@ absl::StatusOr<MessageFormat> ParseFormat(const std::string& text) {
 }
 
 absl::StatusOr<std::string> ReadRequest(const std::string& file) {
-  if (file == "-") return ReadDescriptor(STDIN_FILENO, "standard input");
+  if (file == "-") return ReadStandardInput();
   absl::StatusOr<LocalFile> local = ReadLocalFile(file);
   if (!local.ok()) return local.status();
   return std::move(local->data);
@@ -55,7 +55,7 @@ absl::Status PrintResponse(const v1::ExecuteResponse& response,
                            MessageFormat format) {
   const absl::StatusOr<std::string> text = PrintMessage(response, format);
   if (!text.ok()) return text.status();
-  return WriteDescriptor(STDOUT_FILENO, "standard output", *text);
+  return WriteStandardStream(STDOUT_FILENO, *text);
 }
 
 int Execute(const ExecuteOptions& options) {

@@ -28,7 +28,7 @@ int Info(const std::string& flag) {
       PrintMessage(*info, MessageFormat::kJson);
   absl::Status status = json.status();
   if (status.ok()) {
-    status = WriteDescriptor(STDOUT_FILENO, "standard output", *json);
+    status = WriteStandardStream(STDOUT_FILENO, *json);
   }
   if (status.ok()) return 0;
   PrintError(status.message());

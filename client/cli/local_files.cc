@@ -125,4 +125,26 @@ absl::Status WriteDescriptor(int fd, absl::string_view name,
   return absl::OkStatus();
 }
 
+// What was open at the start survived an exec, so it is not close-on-exec. The
+// number of one that was closed goes to the first descriptor a library opens,
+// which it may do before main().
+bool IsOpenStream(int fd) {
+  const int flags = fcntl(fd, F_GETFD);
+  return flags >= 0 && (flags & FD_CLOEXEC) == 0;
+}
+
+absl::StatusOr<std::string> ReadStandardInput() {
+  if (IsOpenStream(STDIN_FILENO)) {
+    return ReadDescriptor(STDIN_FILENO, "standard input");
+  }
+  return absl::FailedPreconditionError("standard input is closed");
+}
+
+absl::Status WriteStandardStream(int fd, absl::string_view data) {
+  const char* name = fd == STDOUT_FILENO ? "standard output" : "standard error";
+  if (data.empty()) return absl::OkStatus();
+  if (IsOpenStream(fd)) return WriteDescriptor(fd, name, data);
+  return absl::FailedPreconditionError(absl::StrCat(name, " is closed"));
+}
+
 }  // namespace paddock

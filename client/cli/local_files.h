@@ -36,6 +36,16 @@ absl::Status WriteLocalFile(const std::string& path, absl::string_view data,
 absl::Status WriteDescriptor(int fd, absl::string_view name,
                              absl::string_view data);
 
+// True if `fd`, one of 0, 1 and 2, was open when the command started.
+bool IsOpenStream(int fd);
+
+// Standard input to its end. FailedPrecondition if it was closed.
+absl::StatusOr<std::string> ReadStandardInput();
+
+// Writes all of `data` to standard output (1) or error (2). FailedPrecondition
+// if it was closed.
+absl::Status WriteStandardStream(int fd, absl::string_view data);
+
 }  // namespace paddock
 
 #endif  // PADDOCK_CLIENT_CLI_LOCAL_FILES_H_

@@ -8,8 +8,11 @@
 #include <vector>
 
 #include "CLI/CLI.hpp"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "client/cli/commands.h"
 #include "client/cli/exit_code.h"
+#include "client/cli/report.h"
 #include "google/protobuf/stubs/logging.h"
 
 namespace paddock {
@@ -42,6 +45,16 @@ int Main(std::vector<std::string> words) {
       AddDoctorCommand(&app),
       AddInfoCommand(&app),
   };
+  // CLI11 would only say that some command is required.
+  const auto is_named = [&words](const Subcommand& command) {
+    return command.app->get_name() == words[0];
+  };
+  if (!words.empty() && !absl::StartsWith(words[0], "-") &&
+      std::none_of(std::begin(commands), std::end(commands), is_named)) {
+    PrintError(absl::StrCat("no command is called ", words[0],
+                            "; see paddock --help"));
+    return kExitTrouble;
+  }
   try {
     // CLI11 takes the words from the back.
     std::reverse(words.begin(), words.end());

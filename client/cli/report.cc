@@ -10,8 +10,7 @@ namespace paddock {
 
 void PrintError(absl::string_view message) {
   // There is nobody left to tell that standard error cannot be written.
-  WriteDescriptor(STDERR_FILENO, "standard error",
-                  absl::StrCat("paddock: ", message, "\n"))
+  WriteStandardStream(STDERR_FILENO, absl::StrCat("paddock: ", message, "\n"))
       .IgnoreError();
 }
 

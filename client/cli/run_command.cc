@@ -42,8 +42,8 @@ absl::Status PrintCapture(int fd, const char* name,
         absl::StrCat("the server kept ", name,
                      " as a blob, which this command cannot fetch"));
   }
-  return WriteDescriptor(fd, name,
-                         output.has_text() ? output.text() : output.data());
+  return WriteStandardStream(fd,
+                             output.has_text() ? output.text() : output.data());
 }
 
 bool HasRun(const v1::JobResult& result) {
@@ -72,7 +72,7 @@ bool PrintJson(const v1::ExecuteResponse& response) {
       PrintMessage(response, MessageFormat::kJson);
   absl::Status status = json.status();
   if (status.ok()) {
-    status = WriteDescriptor(STDOUT_FILENO, "standard output", *json);
+    status = WriteStandardStream(STDOUT_FILENO, *json);
   }
   if (!status.ok()) PrintError(status.message());
   return status.ok();

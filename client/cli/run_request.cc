@@ -1,6 +1,5 @@
 #include "client/cli/run_request.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <utility>
@@ -27,10 +26,10 @@ absl::Status ReadInputs(const RunOptions& options, v1::Process* process) {
 // A terminal is not read: a program that reads nothing would wait for a key.
 // Neither is a descriptor that is not open.
 bool StandardInputIsToRead() {
-  return fcntl(STDIN_FILENO, F_GETFD) >= 0 && !isatty(STDIN_FILENO);
+  return IsOpenStream(STDIN_FILENO) && !isatty(STDIN_FILENO);
 }
 
-absl::Status ReadStandardInput(const RunOptions& options,
+absl::Status FillStandardInput(const RunOptions& options,
                                v1::Process* process) {
   std::string data;
   if (!options.stdin_file.empty()) {
@@ -38,8 +37,7 @@ absl::Status ReadStandardInput(const RunOptions& options,
     if (!local.ok()) return local.status();
     data = std::move(local->data);
   } else if (StandardInputIsToRead()) {
-    absl::StatusOr<std::string> read =
-        ReadDescriptor(STDIN_FILENO, "standard input");
+    absl::StatusOr<std::string> read = ReadStandardInput();
     if (!read.ok()) return read.status();
     data = *std::move(read);
   }
@@ -79,7 +77,7 @@ absl::Status ReadFiles(const RunOptions& options, v1::Process* process) {
   for (const OutputFile& file : options.outputs) {
     process->add_outputs()->set_path(file.sandbox);
   }
-  return ReadStandardInput(options, process);
+  return FillStandardInput(options, process);
 }
 
 std::vector<std::string> WriteOutputs(const RunOptions& options,

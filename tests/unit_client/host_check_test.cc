@@ -1,0 +1,124 @@
+#include "client/cli/host_check.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+namespace paddock {
+namespace {
+
+using ::testing::HasSubstr;
+
+// A host as `root` shows it, on which the service would run; each test takes
+// one thing away.
+class HostCheckTest : public ::testing::Test {
+ protected:
+  HostCheckTest() {
+    std::string pattern = ::testing::TempDir() + "/paddock.XXXXXX";
+    root_ = mkdtemp(pattern.data());
+    Write("proc/self/status", "Uid:\t0\t0\t0\t0\nCapEff:\t000001ffffffffff\n");
+    Write("proc/sys/kernel/osrelease", "6.1.0-18-amd64\n");
+    for (const char* name :
+         {"cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts"}) {
+      Write(std::string("proc/self/ns/") + name, "");
+    }
+    Write("proc/sys/user/max_user_namespaces", "15000\n");
+    Write("proc/filesystems", "nodev\tcgroup2\n");
+    Write("proc/self/mountinfo",
+          "30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n");
+    Write("sys/fs/cgroup/cgroup.controllers", "cpuset cpu io memory pids\n");
+    Write("proc/sys/kernel/seccomp/actions_avail",
+          "kill_process trap errno user_notif allow\n");
+    Write("sys/kernel/security/lsm", "capability,landlock,yama");
+  }
+  ~HostCheckTest() override { std::filesystem::remove_all(root_); }
+
+  void Write(const std::string& path, const std::string& content) {
+    const std::filesystem::path full = root_ + "/" + path;
+    std::filesystem::create_directories(full.parent_path());
+    std::ofstream(full) << content;
+  }
+  void Remove(const std::string& path) {
+    std::filesystem::remove(root_ + "/" + path);
+  }
+
+  HostFinding Find(const std::string& what) {
+    for (const HostFinding& finding : CheckHost(root_)) {
+      if (finding.what == what) return finding;
+    }
+    ADD_FAILURE() << "no finding " << what;
+    return {};
+  }
+
+  std::string root_;
+};
+
+TEST_F(HostCheckTest, AGoodHostLacksNothing) {
+  for (const HostFinding& finding : CheckHost(root_)) {
+    EXPECT_EQ(finding.state, HostState::kOk)
+        << finding.what << ": " << finding.detail;
+  }
+}
+
+TEST_F(HostCheckTest, Privilege) {
+  Write("proc/self/status", "Uid:\t1000\t1000\t1000\t1000\nCapEff:\t00\n");
+  EXPECT_EQ(Find("privilege").state, HostState::kMissing);
+  EXPECT_THAT(Find("privilege").detail, HasSubstr("1000"));
+  Write("proc/self/status", "Uid:\t0\t0\t0\t0\nCapEff:\t00000000a80425fb\n");
+  EXPECT_EQ(Find("privilege").state, HostState::kMissing);
+  EXPECT_THAT(Find("privilege").detail, HasSubstr("CAP_SYS_ADMIN"));
+  Remove("proc/self/status");
+  EXPECT_EQ(Find("privilege").state, HostState::kUnknown);
+}
+
+TEST_F(HostCheckTest, Kernel) {
+  Write("proc/sys/kernel/osrelease", "5.14.0\n");
+  EXPECT_EQ(Find("kernel").state, HostState::kOk);
+  Write("proc/sys/kernel/osrelease", "5.13.19\n");
+  EXPECT_EQ(Find("kernel").state, HostState::kMissing);
+  Write("proc/sys/kernel/osrelease", "4.19.0\n");
+  EXPECT_EQ(Find("kernel").state, HostState::kMissing);
+}
+
+TEST_F(HostCheckTest, Namespaces) {
+  Write("proc/sys/user/max_user_namespaces", "0\n");
+  EXPECT_EQ(Find("namespaces").state, HostState::kMissing);
+  Write("proc/sys/user/max_user_namespaces", "1\n");
+  Remove("proc/self/ns/time");
+  EXPECT_EQ(Find("namespaces").state, HostState::kMissing);
+  EXPECT_THAT(Find("namespaces").detail, HasSubstr("time"));
+}
+
+TEST_F(HostCheckTest, CgroupControllersOfBothVersionsCount) {
+  Write("sys/fs/cgroup/cgroup.controllers", "pids\n");
+  EXPECT_EQ(Find("cgroups").state, HostState::kMissing);
+  EXPECT_THAT(Find("cgroups").detail, HasSubstr("memory, cpu"));
+  Write("proc/self/mountinfo",
+        "30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"
+        "31 23 0:27 / /v1/memory rw shared:9 - cgroup cgroup rw,memory\n"
+        "32 23 0:28 / /v1/cpu rw shared:10 - cgroup cgroup rw,cpu,cpuacct\n");
+  EXPECT_EQ(Find("cgroups").state, HostState::kOk);
+  EXPECT_EQ(Find("cgroups").detail, "memory (v1), pids (v2), cpu (v1)");
+  Write("proc/filesystems", "nodev\ttmpfs\n");
+  EXPECT_EQ(Find("cgroups").state, HostState::kMissing);
+}
+
+TEST_F(HostCheckTest, Seccomp) {
+  Write("proc/sys/kernel/seccomp/actions_avail", "errno allow\n");
+  EXPECT_EQ(Find("seccomp").state, HostState::kMissing);
+  Remove("proc/sys/kernel/seccomp/actions_avail");
+  EXPECT_EQ(Find("seccomp").state, HostState::kMissing);
+}
+
+TEST_F(HostCheckTest, LandlockIsOptional) {
+  Write("sys/kernel/security/lsm", "capability,yama");
+  EXPECT_EQ(Find("landlock").state, HostState::kOptional);
+  Remove("sys/kernel/security/lsm");
+  EXPECT_EQ(Find("landlock").state, HostState::kUnknown);
+}
+
+}  // namespace
+}  // namespace paddock
