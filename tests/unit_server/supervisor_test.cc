@@ -71,7 +71,7 @@ void LeaveOrphanIn(const std::string& directory) {
   for (;;) pause();
 }
 
-// Fails at once if the log level is "error"; the server is not ready then.
+// Fails at once if the log level is "error".
 int PlayWorker(const CommandLine& flags) {
   const auto launch = ReadLaunch<internal::v1::WorkerLaunch>(flags.launch_fd);
   if (launch.config().log().level() == "error") return 1;
@@ -81,7 +81,8 @@ int PlayWorker(const CommandLine& flags) {
   if (mkdir(group.c_str(), 0755) == 0) LeaveOrphanIn(group);
   Say(absl::StrCat("worker ", launch.slot(), " ", launch.incarnation(), " ",
                    getpid()));
-  char byte;
+  char byte = 'r';
+  if (send(flags.control_fd, &byte, 1, MSG_NOSIGNAL) != 1) return 1;
   while (recv(flags.control_fd, &byte, 1, 0) > 0) {
   }
   return 0;
@@ -123,11 +124,12 @@ class ScriptedServer {
       Say(absl::StrCat("started ", message.worker_started().slot(), " ",
                        message.worker_started().incarnation(), " with ",
                        descriptors.size()));
-      for (UniqueFd& channel : descriptors) {
-        channels_.push_back(std::move(channel));
-      }
-      const bool good = launch_.config().log().level() != "error";
-      if (good && channels_.size() == 1) Ready();
+      if (descriptors.size() != 1) _exit(7);
+      // The worker is ready, or dead; and all it says has been said.
+      char byte;
+      const bool up = recv(descriptors[0].get(), &byte, 1, 0) == 1;
+      channels_.push_back(std::move(descriptors[0]));
+      if (up && channels_.size() == 1) Ready();
     } else {
       Say(absl::StrCat("exited ", message.worker_exited().slot(), " ",
                        message.worker_exited().incarnation()));
