@@ -16,6 +16,7 @@
 #include "server/config/load_config.h"
 #include "server/config/yaml_message.h"
 #include "server/server_main.h"
+#include "server/supervisor/privileges.h"
 #include "server/supervisor/run_supervisor.h"
 #include "server/telemetry/log.h"
 #include "worker/base/file_util.h"
@@ -68,6 +69,14 @@ int RunServerRole(const CommandLine& line) {
 }
 
 int RunSupervisorRole(const CommandLine& line) {
+  const bool run = !line.print_config && !line.check_config;
+  if (run) {
+    // First: a user who may not start it may not read its file either.
+    if (const absl::Status status = CheckPrivileges(); !status.ok()) {
+      std::cerr << "paddockd: " << status.message() << "\n";
+      return 1;
+    }
+  }
   ConfigSources sources;
   sources.file = line.config_file;
   sources.settings = EnvironmentSettings(environ);
@@ -82,7 +91,7 @@ int RunSupervisorRole(const CommandLine& line) {
   }
   if (line.print_config) std::cout << ToYaml(*config);
   if (line.check_config) std::cout << "paddockd: the configuration is good\n";
-  if (line.print_config || line.check_config) return std::cout.flush() ? 0 : 1;
+  if (!run) return std::cout.flush() ? 0 : 1;
   SetUpLog(config->log());
   return RunSupervisor(*config, {line.ready_fd, line.worker_binary});
 }

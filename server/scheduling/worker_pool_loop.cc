@@ -195,6 +195,11 @@ void WorkerPool::TakeMessage(uint64_t key,
 
 void WorkerPool::TakeReady(uint64_t key, internal::v1::WorkerReady ready) {
   WorkerLink& link = links_.at(key);
+  internal::v1::ServerControl control;
+  control.mutable_worker_up()->set_slot(link.slot);
+  control.mutable_worker_up()->set_incarnation(link.incarnation);
+  // As in GiveUp, a failure means that the supervisor is gone.
+  (void)SendMessage(control_, control);
   link.state = WorkerLink::State::kIdle;
   link.hung_at = SteadyTime::max();
   link.warm_sandboxes = 1;  // that is what ready means

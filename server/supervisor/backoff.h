@@ -5,22 +5,22 @@
 
 namespace paddock {
 
-// How long to wait before a process that died is started again: not at all
-// after a good life; else 100 ms, doubling to 10 s with each short one.
+// How long to wait before a process that died is started again: not at all if
+// it had worked; else, from the second time on, 100 ms, doubling to 10 s.
 class Backoff {
  public:
-  static constexpr absl::Duration kGoodLife = absl::Seconds(30);
   static constexpr absl::Duration kFirst = absl::Milliseconds(100);
   static constexpr absl::Duration kMost = absl::Seconds(10);
 
-  // Of a process that has just died after `lifetime`.
-  absl::Duration NextDelay(absl::Duration lifetime);
+  // Of a process that has just died. `had_worked`: its life was no failure to
+  // start.
+  absl::Duration NextDelay(bool had_worked);
 
-  // Short lives since the last good one.
-  int short_lives() const { return short_lives_; }
+  // Failures to start, in a row.
+  int failures() const { return failures_; }
 
  private:
-  int short_lives_ = 0;
+  int failures_ = 0;
 };
 
 }  // namespace paddock

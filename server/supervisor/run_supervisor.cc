@@ -111,7 +111,6 @@ absl::StatusOr<ServiceUser> PrepareUser(const config::v1::Config& config) {
 absl::StatusOr<Supervisor> Prepare(const config::v1::Config& config,
                                    const SupervisorFlags& flags) {
   ASSIGN_OR_RETURN(UniqueFd ready_fd, TakeReadyFd(flags.ready_fd));
-  RETURN_IF_ERROR(CheckPrivileges());
   RETURN_IF_ERROR(CheckHostIdsAreMapped(config));
   ASSIGN_OR_RETURN(UniqueFd signals, TakeSignals());
   if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) {

@@ -17,6 +17,7 @@ struct SupervisorFlags {
 HostFacts LookAtHost();
 
 // Prepares the host for the service and runs it until it is told to stop.
+// CheckPrivileges() must have been answered well.
 // Returns the exit code; says why on the log if it is not 0.
 int RunSupervisor(const config::v1::Config& config,
                   const SupervisorFlags& flags);

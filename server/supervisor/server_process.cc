@@ -14,6 +14,10 @@
 #include "worker/base/status_macros.h"
 
 namespace paddock {
+namespace {
+// A server that dies sooner than this after its start could hardly work.
+constexpr absl::Duration kGoodLife = absl::Seconds(30);
+}  // namespace
 
 absl::Status ServerProcess::Start() {
   internal::v1::ServerLaunch launch;
@@ -53,7 +57,7 @@ void ServerProcess::KeepPorts(const internal::v1::ServerReady& ready) {
 absl::Duration ServerProcess::HandleEnd(absl::Time now) {
   pid_ = 0;
   link_.reset();
-  return backoff_.NextDelay(now - started_at_);
+  return backoff_.NextDelay(now - started_at_ >= kGoodLife);
 }
 
 void ServerProcess::Signal(int signal_number) const {

@@ -173,12 +173,14 @@ void Supervisor::HandleWorkerEnd(const WorkerEnd& end, int status) {
   leftovers_.push_back({SandboxNamePrefix(end.slot, end.incarnation),
                         absl::Now() + kRemovalTimeout});
   next_removal_ = absl::InfinitePast();
-  if (end.expected) return;
+  // A worker also ends by itself, and well, when the server closes its channel.
+  const bool stopping = state_ == State::kStopping || state_ == State::kEnding;
+  if (end.expected || (stopping && status == 0)) return;
   spdlog::warn("worker {} (incarnation {}) {}; the next one starts in {}",
                end.slot, end.incarnation, Describe(status),
                absl::FormatDuration(end.delay));
-  if (state_ == State::kStarting && end.short_lives >= kStartAttempts) {
-    Fail(absl::StrCat("worker ", end.slot, " died ", end.short_lives,
+  if (state_ == State::kStarting && end.failures >= kStartAttempts) {
+    Fail(absl::StrCat("worker ", end.slot, " died ", end.failures,
                       " times and none has become ready: giving up. What it "
                       "said stands above"));
   }
@@ -228,14 +230,20 @@ void Supervisor::HandleControl() {
       return;
     }
     if (!control->has_value()) return;
-    if ((*control)->has_ready()) {
-      HandleReady((*control)->ready());
-    } else if ((*control)->has_replace_worker()) {
-      const internal::v1::ReplaceWorker& replace = (*control)->replace_worker();
-      spdlog::warn("worker {} (incarnation {}) is replaced: {}", replace.slot(),
-                   replace.incarnation(), replace.reason());
-      workers_.Replace(replace.slot(), replace.incarnation());
-    }
+    HandleMessage(**control);
+  }
+}
+
+void Supervisor::HandleMessage(const internal::v1::ServerControl& control) {
+  if (control.has_ready()) {
+    HandleReady(control.ready());
+  } else if (control.has_worker_up()) {
+    workers_.MarkUp(control.worker_up().slot(),
+                    control.worker_up().incarnation());
+  } else if (control.has_replace_worker()) {
+    const internal::v1::ReplaceWorker& replace = control.replace_worker();
+    // The server has logged why; the end of the worker is logged too.
+    workers_.Replace(replace.slot(), replace.incarnation());
   }
 }
 

@@ -59,6 +59,7 @@ class Supervisor {
   void HandleWorkerEnd(const WorkerEnd& end, int status);
   void HandleServerEnd(int status);
   void HandleControl();
+  void HandleMessage(const internal::v1::ServerControl& control);
   void LoseServer(absl::Duration patience);
   void HandleReady(const internal::v1::ServerReady& ready);
   void RunTimers();

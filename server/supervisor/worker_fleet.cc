@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "server/supervisor/child_process.h"
 #include "worker/base/file_util.h"
 #include "worker/base/socket.h"
@@ -26,7 +25,7 @@ void WorkerFleet::StartDue(absl::Time now, ServerLink* server) {
       if (server != nullptr) Announce(static_cast<int>(slot), server);
     } else {
       slots_[slot].start_at =
-          now + slots_[slot].backoff.NextDelay(absl::ZeroDuration());
+          now + slots_[slot].backoff.NextDelay(/*had_worked=*/false);
       start_errors_.push_back(
           absl::StrCat("worker ", slot, ": ", started.message()));
     }
@@ -51,9 +50,9 @@ absl::Status WorkerFleet::Start(int slot) {
   program.descriptors = {memfd.get(), channel.second.get()};
   ASSIGN_OR_RETURN(entry.pid, StartChild(program));
   entry.incarnation = last_incarnation_;
+  entry.is_up = false;
   entry.end_expected = false;
   entry.server_end = std::move(channel.first);
-  entry.started_at = absl::Now();
   return absl::OkStatus();
 }
 
@@ -94,9 +93,9 @@ std::optional<WorkerEnd> WorkerFleet::HandleEnd(pid_t pid, absl::Time now,
   end.incarnation = found->incarnation;
   end.expected = found->end_expected;
   if (!end.expected) {
-    end.delay = found->backoff.NextDelay(now - found->started_at);
+    end.delay = found->backoff.NextDelay(found->is_up);
   }
-  end.short_lives = found->backoff.short_lives();
+  end.failures = found->backoff.failures();
   found->start_at = now + end.delay;
   if (server != nullptr) {
     internal::v1::SupervisorMessage message;
@@ -107,13 +106,20 @@ std::optional<WorkerEnd> WorkerFleet::HandleEnd(pid_t pid, absl::Time now,
   return end;
 }
 
+WorkerFleet::Slot* WorkerFleet::Find(int slot, int64_t incarnation) {
+  if (slot < 0 || slot >= static_cast<int>(slots_.size())) return nullptr;
+  Slot& entry = slots_[slot];
+  const bool runs = entry.pid != 0 && entry.incarnation == incarnation;
+  return runs ? &entry : nullptr;
+}
+
+void WorkerFleet::MarkUp(int slot, int64_t incarnation) {
+  if (Slot* entry = Find(slot, incarnation)) entry->is_up = true;
+}
+
 void WorkerFleet::Replace(int slot, int64_t incarnation) {
-  if (slot < 0 || slot >= static_cast<int>(slots_.size())) return;
-  const Slot& entry = slots_[slot];
   // Not reaped yet, so the pid is still this worker's.
-  if (entry.pid != 0 && entry.incarnation == incarnation) {
-    kill(entry.pid, SIGKILL);
-  }
+  if (const Slot* entry = Find(slot, incarnation)) kill(entry->pid, SIGKILL);
 }
 
 void WorkerFleet::KillAll() {

@@ -29,7 +29,7 @@ struct WorkerEnd {
   int slot = 0;
   int64_t incarnation = 0;
   bool expected = false;  // we ended it
-  int short_lives = 0;    // of this slot, in a row
+  int failures = 0;       // of this slot to start, in a row
   absl::Duration delay;   // until the next one is started
 };
 
@@ -52,6 +52,9 @@ class WorkerFleet {
   std::optional<WorkerEnd> HandleEnd(pid_t pid, absl::Time now,
                                      ServerLink* server);
 
+  // The server says that this worker is ready. Until then its death counts as a
+  // failure to start.
+  void MarkUp(int slot, int64_t incarnation);
   // SIGKILLs the worker. One that is not there any more is no error.
   void Replace(int slot, int64_t incarnation);
   // SIGKILLs all; HandleEnd is still called for each. They start again when
@@ -66,14 +69,16 @@ class WorkerFleet {
   struct Slot {
     pid_t pid = 0;  // 0: none
     int64_t incarnation = 0;
+    bool is_up = false;
     bool end_expected = false;
     UniqueFd server_end;  // of its channel, until a server has it
-    absl::Time started_at;
     absl::Time start_at = absl::InfinitePast();
     Backoff backoff;
   };
 
   absl::Status Start(int slot);
+  // Null if that worker does not run.
+  Slot* Find(int slot, int64_t incarnation);
   void Announce(int slot, ServerLink* server);
 
   WorkerProgram program_;
