@@ -29,7 +29,8 @@ def base_config(directory):
     return {
         "listen": {
             "grpc_address": "127.0.0.1:0",
-            "unix_socket": os.path.join(directory, "paddock.sock"),
+            # In a directory that paddockd makes, for the user it serves as.
+            "unix_socket": os.path.join(directory, "run", "paddock.sock"),
             "http_address": "127.0.0.1:0",
         },
         "workers": {"count": 2},
