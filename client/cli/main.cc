@@ -38,6 +38,9 @@ int Main(std::vector<std::string> words) {
   CLI::App app(kDescription, "paddock");
   app.set_version_flag("--version", "paddock " PADDOCK_VERSION);
   app.require_subcommand(1);
+  app.failure_message([](const CLI::App*, const CLI::Error& error) {
+    return absl::StrCat("paddock: ", error.what(), "; see --help\n");
+  });
   app.footer("\n`paddock COMMAND --help` says more about each.");
   const Subcommand commands[] = {
       AddRunCommand(&app, &after),

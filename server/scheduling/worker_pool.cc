@@ -267,7 +267,7 @@ void WorkerPool::GiveUp(uint64_t key, WorkerLoss loss,
 }
 
 void WorkerPool::WakeBefore(SteadyTime deadline) {
-  if (deadline >= next_wake_) return;
+  if (deadline >= next_wake_ && !stopping_) return;
   next_wake_ = deadline;
   const uint64_t one = 1;
   // Cannot fail but by EAGAIN, and then it is readable already: eventfd(2).

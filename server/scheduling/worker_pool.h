@@ -147,7 +147,8 @@ class WorkerPool {
   RunQueue queue_;
   std::unordered_map<uint64_t, std::shared_ptr<Run>> runs_;
   internal::v1::WorkerReady enforcement_;
-  SteadyTime next_wake_ = SteadyTime::max();
+  // The pool's thread looks at deadlines then; never more than a tick ahead.
+  SteadyTime next_wake_ = SteadyTime::min();
   std::optional<SteadyTime> outage_since_;  // unset while a worker is ready
   bool available_ = false;
   bool reported_available_ = false;

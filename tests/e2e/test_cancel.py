@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 
 import grpc
@@ -93,10 +92,11 @@ def test_a_client_that_is_killed_frees_the_worker(server, api):
 def test_a_channel_that_is_closed_frees_the_worker(server, api):
     wait_until(api.all_idle, 10)
     channel = server.new_channel()
-    jobs.Api(channel).start(marked_script())
+    call = jobs.Api(channel).start(marked_script())
     wait_until(programs, 10)
     channel.close()
     assert wait_until(lambda: is_free(api), 5) < FREE_SECONDS
+    assert call.code() == grpc.StatusCode.CANCELLED
 
 
 def test_cancel_while_queued_runs_nothing(api):
@@ -148,6 +148,3 @@ def _cgroup_lines(pid):
     except OSError:
         return []
 
-
-if __name__ == "__main__":
-    sys.exit("run by pytest")

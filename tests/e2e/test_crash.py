@@ -110,6 +110,7 @@ def test_a_supervisor_killed_while_it_starts_leaves_no_process(
         process = subprocess.Popen(
             [paths.PADDOCKD, "--config", config], stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        leftovers.started_pids.add(process.pid)
         time.sleep(delay)
         process.kill()
         process.wait()

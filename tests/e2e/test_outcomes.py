@@ -20,7 +20,7 @@ def test_exit_codes(api, code):
 
 @pytest.mark.parametrize("number", [
     signal.SIGHUP, signal.SIGABRT, signal.SIGKILL, signal.SIGSEGV,
-    signal.SIGTERM, signal.SIGXCPU, signal.SIGXFSZ, signal.SIGSYS, 34, 64])
+    signal.SIGTERM, signal.SIGXCPU, signal.SIGSYS, 34, 64])
 def test_a_signal_of_its_own_is_signaled_and_no_limit(api, number):
     result = api.probe("signal", int(number))
     assert result.outcome == jobs.SIGNALED

@@ -26,6 +26,7 @@ def run_paddockd(*arguments, config=None, environment=None, **fields):
             file.write(config if isinstance(config, str)
                        else json.dumps(config))
             file.flush()
+            os.chmod(file.name, 0o644)
             arguments += ["--config", file.name]
         return subprocess.run(
             [paths.PADDOCKD, *arguments], capture_output=True, text=True,

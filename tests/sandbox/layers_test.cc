@@ -133,15 +133,21 @@ TEST_F(LayersTest, RootHoldsTheImageAndNothingElse) {
 }
 
 TEST_F(LayersTest, MountsCannotGainSetuidOrDevices) {
-  for (const std::string line :
-       absl::StrSplit(Inside("cat /proc/self/mounts"), '\n')) {
+  const std::vector<std::string> lines =
+      absl::StrSplit(Inside("cat /proc/self/mounts"), '\n');
+  ASSERT_GT(lines.size(), 6u);
+  for (const std::string& line : lines) {
     const std::vector<std::string> fields = absl::StrSplit(line, ' ');
     if (fields.size() < 4) continue;
     EXPECT_THAT(fields[3], HasSubstr("nosuid")) << line;
-    if (fields[1] != "/dev") EXPECT_THAT(fields[3], HasSubstr("nodev")) << line;
+    if (fields[1] != "/dev") {
+      EXPECT_THAT(fields[3], HasSubstr("nodev")) << line;
+    }
     const bool writable = fields[1] == "/work" || fields[1] == "/tmp" ||
                           fields[1] == "/dev/shm" || fields[1] == "/proc";
-    if (!writable) EXPECT_TRUE(absl::StartsWith(fields[3], "ro")) << line;
+    if (!writable) {
+      EXPECT_TRUE(absl::StartsWith(fields[3], "ro")) << line;
+    }
   }
 }
 

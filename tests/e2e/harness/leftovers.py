@@ -9,6 +9,12 @@ _CGROUP_ROOT = "/sys/fs/cgroup"
 # Mounts of the service are named for it; those of the sandboxes live in the
 # mount namespaces of workers and are never seen here.
 _MOUNT_MARK = re.compile(r"paddock", re.IGNORECASE)
+# A service's own group, which carries the pid of its supervisor.
+_INSTANCE = re.compile(r"/paddock-(\d+)-")
+
+# Supervisors that tests started. Another paddockd may run on the same machine;
+# what is below its group is its own matter.
+started_pids = set()
 
 
 def processes():
@@ -74,9 +80,16 @@ def is_alive(pid):
         return False
 
 
+def _is_foreign(cgroup):
+    instance = _INSTANCE.search(cgroup)
+    return instance is not None and int(instance[1]) not in started_pids
+
+
 def cgroups():
-    """Every cgroup directory of the host, in every hierarchy."""
-    return {folder for folder, _, _ in os.walk(_CGROUP_ROOT)}
+    """Every cgroup directory of the host, in every hierarchy, but those of a
+    service that no test started."""
+    return {folder for folder, _, _ in os.walk(_CGROUP_ROOT)
+            if not _is_foreign(folder)}
 
 
 def mounts():

@@ -11,6 +11,7 @@ import urllib.request
 
 import grpc
 
+from harness import leftovers
 from harness import paths
 
 READY_SECONDS = 30
@@ -81,6 +82,7 @@ class Server:
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 pass_fds=[writer], env=self._environment,
                 preexec_fn=_die_with_parent)
+        leftovers.started_pids.add(self._process.pid)
         os.close(writer)
         with os.fdopen(reader, "rb") as file:
             readable, _, _ = select.select([file], [], [], READY_SECONDS)
