@@ -15,6 +15,10 @@ namespace paddock {
 absl::StatusOr<RunSpec> ToRunSpec(const v1::Process& process,
                                   const v1::Limits& max);
 
+// Overwrites what may be secret, once it is not needed any more: the next init
+// is a copy of this process's memory.
+void WipeEnvironment(v1::Process* process, RunSpec* spec);
+
 // Takes captures and outputs out of `report`.
 v1::ProcessResult ToProcessResult(const RunSpec& spec, RunReport report);
 

@@ -1,5 +1,6 @@
-#include <algorithm>
+#include <cstring>
 #include <map>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -56,17 +57,23 @@ const std::string& SourceBytes(const v1::Source& source) {
   return source.has_text() ? source.text() : source.data();
 }
 
+// By reference: a copy of a value would have to be wiped too.
 void FillEnvironment(const v1::Process& process, RunSpec* spec) {
-  std::map<std::string, std::string> env(process.env().begin(),
-                                         process.env().end());
+  std::map<std::string_view, std::string_view> env(process.env().begin(),
+                                                   process.env().end());
   for (const auto& [name, value] : process.secret_env()) env[name] = value;
+  spec->env.reserve(env.size());
   for (const auto& [name, value] : env) {
-    spec->env.push_back(absl::StrCat(name, "=", value));
+    std::string& entry = spec->env.emplace_back();
+    entry.reserve(name.size() + value.size() + 1);
+    entry.append(name).append("=").append(value);
   }
   if (const auto path = env.find("PATH"); path != env.end()) {
     spec->path = path->second;
   }
 }
+
+void Wipe(std::string* value) { explicit_bzero(value->data(), value->size()); }
 
 void FillFiles(const v1::Process& process, RunSpec* spec) {
   for (const v1::Input& input : process.inputs()) {
@@ -84,6 +91,12 @@ void FillFiles(const v1::Process& process, RunSpec* spec) {
 }
 
 }  // namespace
+
+void WipeEnvironment(v1::Process* process, RunSpec* spec) {
+  for (auto& [name, value] : *process->mutable_env()) Wipe(&value);
+  for (auto& [name, value] : *process->mutable_secret_env()) Wipe(&value);
+  for (std::string& entry : spec->env) Wipe(&entry);
+}
 
 absl::StatusOr<RunSpec> ToRunSpec(const v1::Process& process,
                                   const v1::Limits& max) {

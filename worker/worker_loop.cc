@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "worker/base/status_macros.h"
@@ -161,7 +162,7 @@ absl::Status WorkerLoop::HandleMessage() {
   RETURN_IF_ERROR(status);
   switch (message.message_case()) {
     case internal::v1::ServerMessage::kRun:
-      return HandleRun(message.run());
+      return HandleRun(message.mutable_run());
     case internal::v1::ServerMessage::kCancel:
       return absl::OkStatus();  // of a run that has ended: no error
     case internal::v1::ServerMessage::MESSAGE_NOT_SET:
@@ -184,14 +185,16 @@ absl::StatusOr<WarmSandbox> WorkerLoop::TakeWarm(const SandboxKind& kind) {
   return absl::InternalError("no sandbox can be built");
 }
 
-absl::Status WorkerLoop::HandleRun(const internal::v1::RunRequest& request) {
-  if (request.run_id() == 0) {
+absl::Status WorkerLoop::HandleRun(internal::v1::RunRequest* request) {
+  if (request->run_id() == 0) {
     return absl::InvalidArgumentError("the server broke the protocol: run 0");
   }
   const absl::Time begin = absl::Now();
-  ASSIGN_OR_RETURN(
-      const RunSpec spec,
-      ToRunSpec(request.process(), config_.requests().max_limits()));
+  ASSIGN_OR_RETURN(RunSpec spec, ToRunSpec(request->process(),
+                                           config_.requests().max_limits()));
+  const absl::Cleanup wipe = [&] {
+    WipeEnvironment(request->mutable_process(), &spec);
+  };
   bool known = false;
   for (const config::v1::Image& image : config_.sandbox().images()) {
     known = known || image.name() == spec.kind.image;
@@ -203,11 +206,11 @@ absl::Status WorkerLoop::HandleRun(const internal::v1::RunRequest& request) {
   RunningProgram program = std::move(sandbox).Start(spec);
   if (program.started()) {
     internal::v1::WorkerMessage message;
-    message.mutable_started()->set_run_id(request.run_id());
+    message.mutable_started()->set_run_id(request->run_id());
     RETURN_IF_ERROR(SendMessage(channel_.get(), message));
   }
   RunReport report =
-      program.Wait({channel_.get(), [this, id = request.run_id()] {
+      program.Wait({channel_.get(), [this, id = request->run_id()] {
                       return CancelledDuringRun(id);
                     }});
   report.prepare += waited;
@@ -215,9 +218,9 @@ absl::Status WorkerLoop::HandleRun(const internal::v1::RunRequest& request) {
   if (channel_closed_) return absl::OkStatus();  // nobody waits for the result
   if (report.reason == EndReason::kSandboxFailed) {
     CountSetupFailure(report.failed_step);
-    spdlog::error("run {}: {}", request.run_id(), report.message);
+    spdlog::error("run {}: {}", request->run_id(), report.message);
   }
-  return SendFinished(request.run_id(),
+  return SendFinished(request->run_id(),
                       ToProcessResult(spec, std::move(report)));
 }
 

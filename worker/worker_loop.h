@@ -37,7 +37,7 @@ class WorkerLoop {
   absl::Status SendStats();
 
   absl::Status HandleMessage();
-  absl::Status HandleRun(const internal::v1::RunRequest& request);
+  absl::Status HandleRun(internal::v1::RunRequest* request);
   absl::StatusOr<WarmSandbox> TakeWarm(const SandboxKind& kind);
   absl::Status SendFinished(uint64_t run_id, v1::ProcessResult result);
   // Reads the channel during a run; true if it is to be killed.

@@ -2,9 +2,11 @@
 
 #include <sys/socket.h>
 
+#include <cstring>
 #include <string>
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "worker/base/file_util.h"
 #include "worker/base/socket.h"
@@ -58,6 +60,12 @@ absl::Status ReceiveMessage(int socket, google::protobuf::MessageLite* message,
                             bool dont_wait) {
   ASSIGN_OR_RETURN(Packet packet, ReceivePacket(socket, kMaxInlineBytes + 1,
                                                 dont_wait ? MSG_DONTWAIT : 0));
+  // A message may hold secrets, and a worker's children are copies of it.
+  std::string from_memfd;
+  const absl::Cleanup wipe = [&] {
+    explicit_bzero(packet.data.data(), packet.data.size());
+    explicit_bzero(from_memfd.data(), from_memfd.size());
+  };
   bool parsed = false;
   if (!packet.data.empty() && packet.data[0] == kInline) {
     parsed = message->ParseFromArray(packet.data.data() + 1,
@@ -67,8 +75,9 @@ absl::Status ReceiveMessage(int socket, google::protobuf::MessageLite* message,
     absl::StatusOr<std::string> data =
         ReadSealedMemfd(packet.descriptors[0].get(), kMaxMessageBytes);
     if (!data.ok()) return absl::InvalidArgumentError(data.status().message());
+    from_memfd = *std::move(data);
     packet.descriptors.erase(packet.descriptors.begin());
-    parsed = message->ParseFromString(*data);
+    parsed = message->ParseFromString(from_memfd);
   }
   if (!parsed) return absl::InvalidArgumentError("malformed channel message");
   if (descriptors != nullptr) {
