@@ -30,11 +30,12 @@ void AddConfigFlags(CLI::App* app, CommandLine* line) {
       ->envname("PADDOCK_CONFIG");
   for (const NamedFlag& named : kNamedFlags) {
     app->add_option_function<std::string>(
-        named.flag,
-        [line, named](const std::string& value) {
-          line->settings.push_back({named.flag, named.path, value});
-        },
-        named.help);
+           named.flag,
+           [line, named](const std::string& value) {
+             line->settings.push_back({named.flag, named.path, value});
+           },
+           named.help)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   }
   app->add_option_function<std::vector<std::string>>(
          "--set",

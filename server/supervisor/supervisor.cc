@@ -283,9 +283,7 @@ void Supervisor::RunTimers() {
   }
   if (state_ == State::kStarting || state_ == State::kRunning) {
     workers_.StartDue(now, server_.link());
-    for (const std::string& error : workers_.TakeStartErrors()) {
-      spdlog::error("{}", error);
-    }
+    ReportStartErrors();
   }
   CheckStart(now);
   if (now >= stop_deadline_) {
@@ -294,6 +292,18 @@ void Supervisor::RunTimers() {
     server_.Signal(SIGKILL);
   }
   if (now >= next_removal_) RemoveLeftovers(now);
+}
+
+void Supervisor::ReportStartErrors() {
+  for (const std::string& error : workers_.TakeStartErrors()) {
+    // At the start it is the installation that is wrong; later it may be a
+    // shortage that passes.
+    if (state_ == State::kStarting) {
+      Fail(error);
+    } else {
+      spdlog::error("{}", error);
+    }
+  }
 }
 
 void Supervisor::CheckStart(absl::Time now) {

@@ -63,6 +63,7 @@ class Supervisor {
   void LoseServer(absl::Duration patience);
   void HandleReady(const internal::v1::ServerReady& ready);
   void RunTimers();
+  void ReportStartErrors();
   void CheckStart(absl::Time now);
   void RemoveLeftovers(absl::Time now);
   absl::Time NextTimer() const;
