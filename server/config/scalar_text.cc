@@ -77,8 +77,9 @@ absl::StatusOr<google::protobuf::Duration> ParseDurationText(
 }
 
 std::string FormatDurationText(const google::protobuf::Duration& duration) {
-  return absl::FormatDuration(absl::Seconds(duration.seconds()) +
-                              absl::Nanoseconds(duration.nanos()));
+  const absl::Duration value =
+      absl::Seconds(duration.seconds()) + absl::Nanoseconds(duration.nanos());
+  return value == absl::ZeroDuration() ? "0s" : absl::FormatDuration(value);
 }
 
 absl::StatusOr<uint32_t> ParseFileMode(const std::string& text) {

@@ -2,6 +2,7 @@
 
 #include <yaml-cpp/yaml.h>
 
+#include <map>
 #include <set>
 
 #include "absl/strings/str_cat.h"
@@ -211,23 +212,32 @@ void EmitValue(const Message& message, const FieldDescriptor* field, int index,
   }
 }
 
-void EmitRepeated(const Message& message, const FieldDescriptor* field,
-                  YAML::Emitter* out) {
+void EmitList(const Message& message, const FieldDescriptor* field,
+              YAML::Emitter* out) {
+  const int size = message.GetReflection()->FieldSize(message, field);
+  if (size == 0) *out << YAML::Flow;  // []: a block cannot be empty
+  *out << YAML::BeginSeq;
+  for (int i = 0; i < size; ++i) EmitValue(message, field, i, out);
+  *out << YAML::EndSeq;
+}
+
+// By key: a map's own order differs from run to run.
+void EmitMap(const Message& message, const FieldDescriptor* field,
+             YAML::Emitter* out) {
   const Reflection* reflection = message.GetReflection();
-  const int size = reflection->FieldSize(message, field);
-  if (size == 0) *out << YAML::Flow;  // [] or {}: a block cannot be empty
-  *out << (field->is_map() ? YAML::BeginMap : YAML::BeginSeq);
-  for (int i = 0; i < size; ++i) {
-    if (field->is_map()) {
-      const Message& entry = reflection->GetRepeatedMessage(message, field, i);
-      const auto* type = field->message_type();
-      *out << YAML::Key << GetScalar(entry, type->map_key(), -1) << YAML::Value;
-      EmitValue(entry, type->map_value(), -1, out);
-    } else {
-      EmitValue(message, field, i, out);
-    }
+  const google::protobuf::Descriptor* type = field->message_type();
+  std::map<std::string, const Message*> entries;
+  for (int i = 0; i < reflection->FieldSize(message, field); ++i) {
+    const Message& entry = reflection->GetRepeatedMessage(message, field, i);
+    entries[GetScalar(entry, type->map_key(), -1)] = &entry;
   }
-  *out << (field->is_map() ? YAML::EndMap : YAML::EndSeq);
+  if (entries.empty()) *out << YAML::Flow;
+  *out << YAML::BeginMap;
+  for (const auto& [key, entry] : entries) {
+    *out << YAML::Key << key << YAML::Value;
+    EmitValue(*entry, type->map_value(), -1, out);
+  }
+  *out << YAML::EndMap;
 }
 
 void EmitMessage(const Message& message, YAML::Emitter* out) {
@@ -241,8 +251,10 @@ void EmitMessage(const Message& message, YAML::Emitter* out) {
       continue;
     }
     *out << YAML::Key << field->name() << YAML::Value;
-    if (field->is_repeated()) {
-      EmitRepeated(message, field, out);
+    if (field->is_map()) {
+      EmitMap(message, field, out);
+    } else if (field->is_repeated()) {
+      EmitList(message, field, out);
     } else {
       EmitValue(message, field, -1, out);
     }

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <regex>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -24,7 +25,6 @@
 namespace paddock {
 namespace {
 
-constexpr char kPrefix[] = "paddock-";
 constexpr char kDaemon[] = "daemon";
 constexpr char kSandboxes[] = "sandboxes";
 constexpr int kOpenDirectory = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
@@ -35,11 +35,17 @@ constexpr absl::Duration kRemoveTimeout = absl::Seconds(5);
 constexpr const char* kUnifiedControllers[] = {"memory", "pids", "cpu",
                                                "cpuset", "io"};
 
+// Nothing else that begins with "paddock-" is ours: an operator's cgroup may.
+bool IsInstanceName(const std::string& name) {
+  static const std::regex pattern("paddock-[0-9]+-[0-9a-f]{8}");
+  return std::regex_match(name, pattern);
+}
+
 std::string InstanceName() {
   uint32_t random = 0;
   // A pid is not unique: cgroups can be shared by pid namespaces.
   if (getrandom(&random, sizeof(random), 0) != sizeof(random)) random = 0;
-  return absl::StrFormat("%s%d-%08x", kPrefix, getpid(), random);
+  return absl::StrFormat("paddock-%d-%08x", getpid(), random);
 }
 
 // The root of the unified hierarchy where nobody has mounted it: a mount that
@@ -97,7 +103,7 @@ void Sweep(int base, SweepReport* report) {
     return;
   }
   for (const std::string& name : *children) {
-    if (!absl::StartsWith(name, kPrefix)) continue;
+    if (!IsInstanceName(name)) continue;
     const auto fd = OpenAt(base, name, kOpenDirectory);
     if (!fd.ok() || flock(fd->get(), LOCK_EX | LOCK_NB) != 0) continue;
     const absl::Status removed =

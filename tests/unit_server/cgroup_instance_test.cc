@@ -181,6 +181,19 @@ TEST_F(CgroupInstanceTest, LeavesALivingOneAlone) {
   EXPECT_TRUE(removed.ok()) << removed;
 }
 
+TEST_F(CgroupInstanceTest, SweepsNothingOfOthers) {
+  const std::vector<CgroupHierarchy> hierarchies = Hierarchies();
+  const std::string other =
+      hierarchies.back().base_directory + "/paddock-operators";
+  ASSERT_EQ(mkdir(other.c_str(), 0755), 0);
+  SweepReport report;
+  auto instance = CgroupInstance::Create(hierarchies, &report);
+  ASSERT_TRUE(instance.ok()) << instance.status();
+  EXPECT_TRUE(Exists(other));
+  EXPECT_TRUE(instance->Remove().ok());
+  EXPECT_EQ(rmdir(other.c_str()), 0);
+}
+
 TEST_F(CgroupInstanceTest, RemovesSandboxesOfOneWorkerOnly) {
   SweepReport report;
   auto instance = CgroupInstance::Create(Hierarchies(), &report);

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <sstream>
 
 #include "google/protobuf/util/message_differencer.h"
 #include "server/config/command_line.h"
@@ -152,7 +153,7 @@ TEST(Config, RefusesBadValuesByTheirPath) {
   ExpectRefused("requests: {default_limits: {cpus: nan}}",
                 "requests.default_limits.cpus: nan");
   ExpectRefused("requests: {default_limits: {cpu_time: 0s}}",
-                "requests.default_limits.cpu_time: 0 is not above 0");
+                "requests.default_limits.cpu_time: 0s is not above 0");
   ExpectRefused("requests: {max_limits: {open_files: 20001}}",
                 "requests.max_limits.open_files: 20001 is above 20000");
   ExpectRefused("requests: {max_request_bytes: 1GiB}",
@@ -201,6 +202,39 @@ TEST(Config, EffectiveConfigLoadsAsItself) {
   ASSERT_TRUE(again.ok()) << again.status();
   EXPECT_TRUE(
       google::protobuf::util::MessageDifferencer::Equals(*config, *again));
+}
+
+// deploy/paddock.yaml with its settings in force.
+std::string ExampleConfig() {
+  std::ifstream file(PADDOCK_SOURCE_DIR "/deploy/paddock.yaml");
+  EXPECT_TRUE(file.is_open());
+  std::string yaml, line;
+  while (std::getline(file, line)) {
+    if (line.rfind("##", 0) == 0) continue;
+    yaml += line.substr(line.rfind("#", 0) == 0 ? 1 : 0) + "\n";
+  }
+  return yaml;
+}
+
+TEST(ExampleConfig, IsTheDefaults) {
+  const HostFacts host = {
+      .cpus = 2, .memory_bytes = int64_t{8} << 30, .open_files = 65536};
+  const auto defaults = Load("", {}, host);
+  ASSERT_TRUE(defaults.ok()) << defaults.status();
+  const auto example = Load(ExampleConfig(), {}, host);
+  ASSERT_TRUE(example.ok()) << example.status();
+  EXPECT_EQ(ToYaml(*example), ToYaml(*defaults));
+}
+
+TEST(ExampleConfig, HasEveryField) {
+  // Every line of the defaults stands in the example.
+  const std::string example = ExampleConfig();
+  const auto defaults = Load("");
+  ASSERT_TRUE(defaults.ok());
+  std::istringstream lines(ToYaml(*defaults));
+  for (std::string line; std::getline(lines, line);) {
+    EXPECT_THAT(example, HasSubstr(line.substr(0, line.find(':') + 1)));
+  }
 }
 
 TEST(CommandLine, CollectsSettings) {

@@ -219,6 +219,15 @@ TEST_F(WorkerPoolTest, EnforcementAndStatsAreKept) {
   EXPECT_EQ(pool_->Snapshot().warm_sandboxes, 3);
 }
 
+TEST_F(WorkerPoolTest, TheSupervisorHearsWhichWorkerIsUp) {
+  StartPool();
+  const ScriptedWorker worker = StartWorker(1);
+  const internal::v1::ServerControl message = supervisor_.Receive();
+  ASSERT_TRUE(message.has_worker_up());
+  EXPECT_EQ(message.worker_up().slot(), 1);
+  EXPECT_EQ(message.worker_up().incarnation(), worker.incarnation());
+}
+
 TEST_F(WorkerPoolTest, TheSupervisorsEndIsNoticed) {
   StartPool();
   supervisor_.Leave();
