@@ -206,7 +206,9 @@ void Supervisor::HandleServerEnd(int status) {
       break;
     case State::kStopping:
     case State::kEnding:
-      if (status != 0) {
+      // One that had not yet begun to wait for SIGTERM just dies of it.
+      if (status != 0 &&
+          !(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM)) {
         spdlog::error("the server, told to stop, {}", Describe(status));
         exit_code_ = 1;
       }
