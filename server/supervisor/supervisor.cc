@@ -261,8 +261,12 @@ void Supervisor::HandleReady(const internal::v1::ServerReady& ready) {
   if (state_ == State::kRunning) spdlog::info("{}, again", line);
   if (state_ != State::kStarting) return;
   state_ = State::kRunning;
-  puts(line.c_str());
-  fflush(stdout);
+  if (server_.config().log().format() == "json") {
+    spdlog::info("{}", line);
+  } else {
+    puts(line.c_str());  // whatever the log's level
+    fflush(stdout);
+  }
   sd_notify(0, "READY=1");
   if (ready_fd_.valid()) {
     const absl::Status told =
