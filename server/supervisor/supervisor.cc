@@ -259,8 +259,12 @@ void Supervisor::HandleReady(const internal::v1::ServerReady& ready) {
   if (state_ == State::kRunning) spdlog::info("{}, again", line);
   if (state_ != State::kStarting) return;
   state_ = State::kRunning;
-  puts(line.c_str());
-  fflush(stdout);
+  if (server_.config().log().format() == "json") {
+    spdlog::info("{}", line);  // each line of such a log is JSON
+  } else {
+    puts(line.c_str());
+    fflush(stdout);
+  }
   sd_notify(0, "READY=1");
   if (ready_fd_.valid()) {
     const absl::Status told =
