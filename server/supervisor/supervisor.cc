@@ -262,9 +262,9 @@ void Supervisor::HandleReady(const internal::v1::ServerReady& ready) {
   if (state_ != State::kStarting) return;
   state_ = State::kRunning;
   if (server_.config().log().format() == "json") {
-    spdlog::info("{}", line);
+    spdlog::info("{}", line);  // each line of such a log is JSON
   } else {
-    puts(line.c_str());  // whatever the log's level
+    puts(line.c_str());
     fflush(stdout);
   }
   sd_notify(0, "READY=1");
