@@ -261,6 +261,8 @@ void Server::Drain() {
 
 int RunServer(const internal::v1::ServerLaunch& launch, UniqueFd control) {
   const config::v1::Config& config = launch.config();
+  // First: a SIGTERM that comes earlier ends the process without a word.
+  absl::StatusOr<ShutdownSignals> signals = ShutdownSignals::Block();
   SetUpLog(config.log());
   SilenceLibraries();
   absl::StatusOr<std::vector<v1::LayerEnforcement>> layers =
@@ -275,7 +277,6 @@ int RunServer(const internal::v1::ServerLaunch& launch, UniqueFd control) {
       spdlog::warn("{} is not enforced: {}", layer.layer(), layer.mechanism());
     }
   }
-  absl::StatusOr<ShutdownSignals> signals = ShutdownSignals::Block();
   if (!signals.ok()) {
     spdlog::error("cannot wait for signals: {}",
                   std::string(signals.status().message()));

@@ -209,8 +209,12 @@ v1::ProcessResult ToProcessResult(const RunSpec& spec, RunReport report) {
         ArchitectureName(report.violation.architecture));
   }
   SetUsage(report.usage, result.mutable_usage());
-  SetCapture(std::move(report.stdout_capture), result.mutable_stdout());
-  SetCapture(std::move(report.stderr_capture), result.mutable_stderr());
+  if (!spec.stdout_capture.discard) {
+    SetCapture(std::move(report.stdout_capture), result.mutable_stdout());
+  }
+  if (!spec.stderr_capture.discard && !spec.stderr_to_stdout) {
+    SetCapture(std::move(report.stderr_capture), result.mutable_stderr());
+  }
   return result;
 }
 

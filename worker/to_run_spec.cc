@@ -77,7 +77,7 @@ void Wipe(std::string* value) { explicit_bzero(value->data(), value->size()); }
 
 void FillFiles(const v1::Process& process, RunSpec* spec) {
   for (const v1::Input& input : process.inputs()) {
-    spec->inputs.push_back({NormalizePath(input.path()),
+    spec->inputs.push_back({input.path(), NormalizePath(input.path()),
                             SourceBytes(input.source()), input.executable(),
                             input.writable()});
   }

@@ -24,6 +24,14 @@ constexpr size_t kMostDead = 8;
 // A host on which no sandbox can be built any more needs a new worker, or an
 // operator.
 constexpr int kMostBuildFailures = 5;
+// Where there is never an idle moment, what piled up is told all the same.
+constexpr int kMostUntoldTeardowns = 64;
+
+void AddElapsed(absl::Time begin, google::protobuf::Duration* duration) {
+  const int64_t nanos = absl::ToInt64Nanoseconds(absl::Now() - begin);
+  duration->set_seconds(nanos / 1'000'000'000);
+  duration->set_nanos(static_cast<int32_t>(nanos % 1'000'000'000));
+}
 
 }  // namespace
 
@@ -42,6 +50,9 @@ absl::Status WorkerLoop::Run() {
     // A sandbox that is ready goes first; dead ones wait, but not too many.
     if (dead_.size() < kMostDead && ChannelReadable(absl::ZeroDuration())) {
       RETURN_IF_ERROR(HandleMessage());
+      if (stats_.stats().teardowns_size() >= kMostUntoldTeardowns) {
+        RETURN_IF_ERROR(SendStats());
+      }
       continue;
     }
     ASSIGN_OR_RETURN(const bool worked, DoIdleWork());
@@ -64,6 +75,11 @@ absl::Status WorkerLoop::SendReady() {
   internal::v1::WorkerMessage message;
   FillEnforcement(factory_.cgroups->mechanisms(), factory_.landlock_abi,
                   message.mutable_ready());
+  for (uint32_t step = 1; step <= static_cast<uint32_t>(init::SetupStep::kLast);
+       ++step) {
+    message.mutable_ready()->add_setup_steps(
+        SetupStepName(static_cast<init::SetupStep>(step)));
+  }
   return SendMessage(channel_.get(), message);
 }
 
@@ -90,12 +106,14 @@ absl::StatusOr<bool> WorkerLoop::DoIdleWork() {
 
 absl::Status WorkerLoop::BuildWarm() {
   init::SetupStep step;
+  const absl::Time begin = absl::Now();
   absl::StatusOr<WarmSandbox> sandbox =
       WarmSandbox::Build(&factory_, expected_, &step);
   stats_changed_ = true;
   if (sandbox.ok()) {
     build_failures_in_a_row_ = 0;
     warm_.push_back(*std::move(sandbox));
+    AddElapsed(begin, stats_.mutable_stats()->add_setups());
     return absl::OkStatus();
   }
   CountSetupFailure(step);
@@ -121,11 +139,7 @@ void WorkerLoop::TearDownOne() {
     spdlog::warn("a sandbox could not be taken down wholly: {}",
                  std::string(status.message()));
   }
-  const int64_t nanos = absl::ToInt64Nanoseconds(absl::Now() - begin);
-  google::protobuf::Duration* teardown =
-      stats_.mutable_stats()->add_teardowns();
-  teardown->set_seconds(nanos / 1'000'000'000);
-  teardown->set_nanos(static_cast<int32_t>(nanos % 1'000'000'000));
+  AddElapsed(begin, stats_.mutable_stats()->add_teardowns());
   stats_changed_ = true;
 }
 

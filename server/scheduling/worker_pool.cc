@@ -65,7 +65,7 @@ WorkerPool::~WorkerPool() {
   {
     const Lock lock(mutex_);
     stopping_ = true;
-    WakeBefore(SteadyTime::min());
+    WakeBefore(SteadyTime());
   }
   thread_.join();
 }

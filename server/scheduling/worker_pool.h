@@ -148,7 +148,7 @@ class WorkerPool {
   std::unordered_map<uint64_t, std::shared_ptr<Run>> runs_;
   internal::v1::WorkerReady enforcement_;
   // The pool's thread looks at deadlines then; never more than a tick ahead.
-  SteadyTime next_wake_ = SteadyTime::min();
+  SteadyTime next_wake_;
   std::optional<SteadyTime> outage_since_;  // unset while a worker is ready
   bool available_ = false;
   bool reported_available_ = false;

@@ -26,10 +26,11 @@ struct SweepReport {
 //                                  controllers on can hold no process itself
 //   <base>/paddock-<id>/sandboxes  v2: the workers make sandboxes' groups here
 //
-// <id> is the pid and eight random hexadecimal digits. The instance holds a flock(2) on its paddock-<id> in each hierarchy. A
-// directory whose lock is free belongs to a predecessor that was killed:
-// unlike pids, locks mean the same in every pid namespace. Nothing but
-// directories named as above is ever touched.
+// <id> is the pid and eight random hexadecimal digits. The instance holds a
+// flock(2) on its paddock-<id> in each hierarchy. A directory whose lock is
+// free belongs to a predecessor that was killed: unlike pids, locks mean the
+// same in every pid namespace. Nothing but directories named as above is ever
+// touched.
 //
 // Process: supervisor, which must have one thread. Needs: root.
 class CgroupInstance {

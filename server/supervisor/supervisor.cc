@@ -206,7 +206,7 @@ void Supervisor::HandleServerEnd(int status) {
       break;
     case State::kStopping:
     case State::kEnding:
-      // By our SIGTERM it dies if that comes before it could handle it.
+      // One that had not yet begun to wait for SIGTERM just dies of it.
       if (status != 0 &&
           !(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM)) {
         spdlog::error("the server, told to stop, {}", Describe(status));
@@ -261,8 +261,12 @@ void Supervisor::HandleReady(const internal::v1::ServerReady& ready) {
   if (state_ == State::kRunning) spdlog::info("{}, again", line);
   if (state_ != State::kStarting) return;
   state_ = State::kRunning;
-  puts(line.c_str());
-  fflush(stdout);
+  if (server_.config().log().format() == "json") {
+    spdlog::info("{}", line);  // each line of such a log is JSON
+  } else {
+    puts(line.c_str());
+    fflush(stdout);
+  }
   sd_notify(0, "READY=1");
   if (ready_fd_.valid()) {
     const absl::Status told =

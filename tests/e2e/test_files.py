@@ -32,15 +32,32 @@ def test_inputs_arrive_in_directories_that_are_made(api):
     assert result.stdout.data.endswith(b"-\nns")
 
 
-def test_inputs_belong_to_the_program_and_have_the_mode_asked_for(api):
+def modes_and_writing(api, **fields):
+    """(mode in octal, whether it can be written, chmod'ed, removed)."""
     process = jobs.make_process(
-        "/usr/bin/stat", "-c", "%u %a", "tool", "plain")
-    process.inputs.add(path="tool", executable=True).source.data = b"x"
-    process.inputs.add(path="plain").source.data = b"x"
-    lines = api.execute(process).process.stdout.data.decode().splitlines()
-    assert lines[0].split()[0] == "1000"
-    assert int(lines[0].split()[1], 8) & 0o111
-    assert not int(lines[1].split()[1], 8) & 0o111
+        "/bin/sh", "-c", "stat -c %a file; echo > file; echo $?;"
+        "chmod 777 file; echo $?; rm -f file; echo $?")
+    process.inputs.add(path="file", **fields).source.data = b"x"
+    mode, *codes = api.execute(process).process.stdout.data.split()
+    return (int(mode, 8), *(code == b"0" for code in codes))
+
+
+def test_a_read_only_input_is_the_program_s_to_read_and_remove(api):
+    assert modes_and_writing(api) == (0o444, False, False, True)
+    assert modes_and_writing(api, executable=True) == (
+        0o555, False, False, True)
+
+
+def test_a_writable_input_is_the_program_s_own(api):
+    assert modes_and_writing(api, writable=True) == (0o644, True, True, True)
+    assert modes_and_writing(api, writable=True, executable=True) == (
+        0o755, True, True, True)
+
+
+def test_the_directories_made_for_inputs_are_the_program_s(api):
+    result = api.shell("touch a/b/new && stat -c %u a/b",
+                       inputs={"a/b/file": b""})
+    assert result.stdout.data == b"1000\n"
 
 
 def test_an_empty_input(api):
@@ -156,8 +173,10 @@ def test_outputs_beyond_the_room_of_the_answer(api):
 
 
 def test_inputs_beyond_the_workspace_are_an_input_error(api):
-    result = api.run("/bin/true", inputs={"big": bytes(2 << 20)},
-                     limits=dict(workspace_bytes=1 << 20))
+    process = jobs.make_process("/bin/true",
+                                limits=dict(workspace_bytes=1 << 20))
+    process.inputs.add(path="big", writable=True).source.data = bytes(2 << 20)
+    result = api.execute(process).process
     assert result.outcome == R.OUTCOME_INPUT_ERROR
     assert result.WhichOneof("exit") is None
     assert result.input_errors[0].path == "big"

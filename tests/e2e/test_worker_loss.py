@@ -15,6 +15,7 @@ from harness.server import wait_until
 
 KILLS = 100
 WORKERS = 3
+CLIENTS = 6
 
 
 def worker_pids(server):
@@ -47,7 +48,7 @@ def test_a_hundred_kills_under_load_cost_no_answer(start_server):
     api = jobs.Api(server.channel)
     done = threading.Event()
     wrong = []
-    finished = itertools.count()
+    answers = []  # append is atomic
 
     def client(number):
         for turn in itertools.count():
@@ -56,27 +57,29 @@ def test_a_hundred_kills_under_load_cost_no_answer(start_server):
             code = (number * 31 + turn) % 100
             result = api.run("/bin/sh", "-c", f"sleep 0.0{turn % 7}; "
                              f"echo {number}-{turn}; exit {code}")
-            next(finished)
+            answers.append(code)
             if (result.exit_code, result.stdout.data) != (
                     code, f"{number}-{turn}\n".encode()):
                 wrong.append((number, turn, str(result)))
 
     chooser = random.Random(4711)
-    with concurrent.futures.ThreadPoolExecutor(6) as pool:
-        clients = [pool.submit(client, number) for number in range(6)]
+    with concurrent.futures.ThreadPoolExecutor(CLIENTS) as pool:
+        clients = [pool.submit(client, number) for number in range(CLIENTS)]
         try:
             for _ in range(KILLS):
                 # One at a time: a job is tried again once, so its second
-                # worker has to live.
+                # worker has to live until the job is answered.
                 wait_until(lambda: len(worker_pids(server)) == WORKERS, 20)
                 kill(chooser.choice(worker_pids(server)))
-                time.sleep(chooser.uniform(0.08, 0.2))
+                enough = len(answers) + 2 * CLIENTS
+                wait_until(lambda: len(answers) >= enough, 20)
+                time.sleep(chooser.uniform(0, 0.05))
         finally:
             done.set()
         for future in clients:
             future.result()
     assert not wrong, wrong[:3]
-    assert next(finished) > KILLS
+    assert len(answers) > KILLS
     wait_until(lambda: api.worker_states() == ["IDLE"] * WORKERS, 20)
     assert Scrape(server).total("paddock_worker_restarts_total") == KILLS
     assert "INFRASTRUCTURE" not in server.log()

@@ -52,7 +52,7 @@ ALLOWED = {
                "worker/policy", "worker/init", "worker/sandbox"} | _PROTO,
     "server/config": _PROTO | {"absl", "cli11", "yaml-cpp", "worker/base",
                                "worker/wire"},
-    "server/supervisor": _SERVER | {"seccomp"},
+    "server/supervisor": _SERVER | {"seccomp", "server/telemetry"},
     "server/telemetry": _SERVER | {"prometheus", "civetweb"},
     "server/storage": _SERVER | {"sqlite", "openssl", "server/telemetry"},
     "server/scheduling": _SERVER | {"server/telemetry"},

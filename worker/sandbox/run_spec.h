@@ -42,7 +42,8 @@ struct CaptureSpec {
 };
 
 struct InputFile {
-  std::string path;  // normalised, below a writable directory
+  std::string path;       // as asked for
+  std::string real_path;  // normalised, below a writable directory
   std::string data;
   bool executable = false;
   bool writable = false;  // belongs to the program

@@ -39,6 +39,17 @@ absl::Time MonotonicNow() {
   return absl::TimeFromTimespec(now);
 }
 
+FileFault ExecFaultOf(int error) {
+  switch (error) {
+    case ENOENT:
+      return FileFault::kNotFound;
+    case ENOTDIR:
+      return FileFault::kParentNotDirectory;
+    default:
+      return FileFault::kNotExecutable;
+  }
+}
+
 int CpusOnline() {
   static const int cpus = static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN));
   return cpus;
@@ -187,11 +198,8 @@ void RunningProgram::OnPlanSocket() {
     report_.exec_problem = {report.step == SetupStep::kExec
                                 ? spec_.argv[0]
                                 : spec_.working_directory,
-                            FileFault::kNotExecutable, report.error, what};
+                            ExecFaultOf(report.error), report.error, what};
     report_.failed_step = report.step;
-    if (report.error == ENOENT) {
-      report_.exec_problem.fault = FileFault::kNotFound;
-    }
     return;
   }
   Fail(report.step, absl::InternalError(what));

@@ -190,9 +190,10 @@ absl::Status Workspace::SetBounds(const ProgramLimits& limits,
   int64_t bytes = std::max(limits.workspace_bytes, kPage);
   int64_t inodes = limits.workspace_inodes + 1;  // the directory itself
   for (const InputFile& input : inputs) {
-    if (!absl::StartsWith(input.path, "/work/")) continue;
+    if (!absl::StartsWith(input.real_path, "/work/")) continue;
     // Its directories are ours too, counted for each file that has them.
-    inodes += std::count(input.path.begin(), input.path.end(), '/') - 2;
+    inodes +=
+        std::count(input.real_path.begin(), input.real_path.end(), '/') - 2;
     if (input.writable) continue;
     bytes += RoundUpToPage(input.data.size());
     inodes += 1;
@@ -216,7 +217,7 @@ std::vector<FileProblem> Workspace::WriteInputs(
   std::vector<FileProblem> problems;
   for (const InputFile& input : inputs) {
     std::string below;
-    const int root = Locate(input.path, &below);
+    const int root = Locate(input.real_path, &below);
     const absl::Status status =
         root < 0 ? absl::InternalError("not below a writable directory")
                  : WriteInput(root, below, input, owner);

@@ -12,6 +12,7 @@ import urllib.request
 import grpc
 
 from harness import leftovers
+from harness import own_cgroup
 from harness import paths
 
 READY_SECONDS = 30
@@ -20,9 +21,10 @@ _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
-def _die_with_parent():
+def _prepare_child(cgroup):
     # A test process that is killed must not leave a daemon behind.
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    own_cgroup.enter(cgroup)
 
 
 def base_config(directory):
@@ -71,9 +73,11 @@ class Server:
         self._environment = environment
         self._channel = None
         self._process = None
+        self._cgroup = None
         self.ready = None
 
     def start(self):
+        self._cgroup = own_cgroup.make()
         reader, writer = os.pipe()
         with open(self.log_file, "ab") as log:
             self._process = subprocess.Popen(
@@ -81,7 +85,7 @@ class Server:
                  "--ready-fd", str(writer), *self._arguments],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 pass_fds=[writer], env=self._environment,
-                preexec_fn=_die_with_parent)
+                preexec_fn=lambda: _prepare_child(self._cgroup))
         leftovers.started_pids.add(self._process.pid)
         os.close(writer)
         with os.fdopen(reader, "rb") as file:
@@ -100,6 +104,8 @@ class Server:
             self._process.kill()
             self._process.wait()
             return "silent"
+        finally:
+            own_cgroup.remove(self._cgroup)
 
     @property
     def pid(self):
@@ -154,6 +160,8 @@ class Server:
             self._process.kill()
             self._process.wait()
             raise
+        finally:
+            own_cgroup.remove(self._cgroup)
 
     def _close_channel(self):
         if self._channel is not None:

@@ -26,7 +26,7 @@
 #include "server/config/defaults.h"
 #include "server/config/yaml_message.h"
 #include "server/supervisor/run_supervisor.h"
-#include "tests/unit_server/cgroup_parent.h"
+#include "tests/unit/supervisor/cgroup_parent.h"
 #include "worker/base/file_util.h"
 #include "worker/base/socket.h"
 #include "worker/wire/channel.h"

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/unit_serving/scripted_worker.h"
+#include "tests/unit/serving/scripted_worker.h"
 
 namespace paddock {
 namespace {
@@ -217,6 +217,15 @@ TEST_F(WorkerPoolTest, EnforcementAndStatsAreKept) {
   worker.SendFinished(id);
   report.Wait();
   EXPECT_EQ(pool_->Snapshot().warm_sandboxes, 3);
+}
+
+TEST_F(WorkerPoolTest, TheSupervisorHearsWhichWorkerIsUp) {
+  StartPool();
+  const ScriptedWorker worker = StartWorker(1);
+  const internal::v1::ServerControl message = supervisor_.Receive();
+  ASSERT_TRUE(message.has_worker_up());
+  EXPECT_EQ(message.worker_up().slot(), 1);
+  EXPECT_EQ(message.worker_up().incarnation(), worker.incarnation());
 }
 
 TEST_F(WorkerPoolTest, TheSupervisorsEndIsNoticed) {

@@ -11,7 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/supervisor/cgroup_tree.h"
-#include "tests/unit_server/cgroup_parent.h"
+#include "tests/unit/supervisor/cgroup_parent.h"
 #include "worker/base/file_util.h"
 
 namespace paddock {

@@ -58,7 +58,9 @@ class ScriptedSupervisor {
   ScriptedWorker StartWorker(int32_t slot);
   ScriptedWorker StartReadyWorker(int32_t slot);
   void TellExited(const ScriptedWorker& worker);
-  // The next ReplaceWorker of the server.
+  internal::v1::ServerControl Receive();
+  // The next ReplaceWorker of the server, past what it says of workers that
+  // are up.
   internal::v1::ReplaceWorker ReceiveReplace();
   void Leave() { own_end_.Reset(); }
 

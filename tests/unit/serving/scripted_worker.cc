@@ -1,4 +1,4 @@
-#include "tests/unit_serving/scripted_worker.h"
+#include "tests/unit/serving/scripted_worker.h"
 
 #include <poll.h>
 
@@ -115,12 +115,19 @@ void ScriptedSupervisor::TellExited(const ScriptedWorker& worker) {
   Check(SendMessage(own_end_.get(), message), "send");
 }
 
-internal::v1::ReplaceWorker ScriptedSupervisor::ReceiveReplace() {
-  if (!Readable(own_end_.get(), kPatienceMs)) Fail("nobody is replaced");
+internal::v1::ServerControl ScriptedSupervisor::Receive() {
+  if (!Readable(own_end_.get(), kPatienceMs)) Fail("the server says nothing");
   internal::v1::ServerControl message;
   Check(ReceiveMessage(own_end_.get(), &message), "receive");
-  if (!message.has_replace_worker()) Fail("something else came");
-  return message.replace_worker();
+  return message;
+}
+
+internal::v1::ReplaceWorker ScriptedSupervisor::ReceiveReplace() {
+  for (;;) {
+    const internal::v1::ServerControl message = Receive();
+    if (message.has_replace_worker()) return message.replace_worker();
+    if (!message.has_worker_up()) Fail("something else came");
+  }
 }
 
 template <typename Condition>

@@ -1,4 +1,4 @@
-#include "tests/unit_server/cgroup_parent.h"
+#include "tests/unit/supervisor/cgroup_parent.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

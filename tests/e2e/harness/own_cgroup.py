@@ -1,0 +1,60 @@
+"""A cgroup for a paddockd alone, on hosts that have only cgroup v2.
+
+There no cgroup may have both processes and children with controllers,
+cgroups(7), and the tests stand in theirs. On v1 and hybrid hosts a paddockd
+makes what it needs below the group it is started in.
+"""
+
+import contextlib
+import itertools
+import os
+
+_ROOT = "/sys/fs/cgroup"
+_CONTROLLERS = ("memory", "pids", "cpu", "cpuset", "io")
+_numbers = itertools.count()
+
+
+def unified_only():
+    return os.path.exists(f"{_ROOT}/cgroup.controllers")
+
+
+def _enable_controllers(parent):
+    with open(f"{parent}/cgroup.controllers", encoding="ascii") as file:
+        present = file.read().split()
+    for controller in _CONTROLLERS:
+        if controller in present:
+            with open(f"{parent}/cgroup.subtree_control", "w",
+                      encoding="ascii") as file:
+                file.write(f"+{controller}")
+
+
+def make():
+    """A new directory, or None where none is needed."""
+    if not unified_only():
+        return None
+    with open("/proc/self/cgroup", encoding="ascii") as file:
+        own = _ROOT + file.read().strip().removeprefix("0::").rstrip("/")
+    # Below our own where that may be (the host's root), else beside it.
+    for parent in (own, os.path.dirname(own)):
+        try:
+            _enable_controllers(parent)
+        except OSError:
+            continue
+        directory = f"{parent}/paddock-e2e-{os.getpid()}-{next(_numbers)}"
+        os.mkdir(directory)
+        return directory
+    raise RuntimeError(f"no cgroup can be made below or beside {own}")
+
+
+def enter(directory):
+    """Moves this process into `directory`; in a child, before exec."""
+    if directory is not None:
+        with open(f"{directory}/cgroup.procs", "w", encoding="ascii") as file:
+            file.write("0")
+
+
+def remove(directory):
+    """Removes `directory` if a stopped paddockd left it empty."""
+    if directory is not None:
+        with contextlib.suppress(OSError):
+            os.rmdir(directory)

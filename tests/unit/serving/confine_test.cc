@@ -1,0 +1,234 @@
+// What a captured server can still do. Each denial has its control: the same
+// call before the process was confined.
+#include "server/confine.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <functional>
+#include <thread>
+
+#include "worker/base/unique_fd.h"
+
+namespace paddock {
+namespace {
+
+// errno of `call`, 0 if it succeeds, as a child process sees it that is
+// confined before or not.
+int ErrnoInChild(const config::v1::Config& config, bool confined,
+                 const std::function<int()>& call) {
+  constexpr int kNotConfined = 250;
+  const pid_t child = fork();
+  if (child == 0) {
+    if (confined && !ConfineServer(config).ok()) _exit(kNotConfined);
+    errno = 0;
+    _exit(call() < 0 ? errno : 0);
+  }
+  int status = 0;
+  EXPECT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status)) << status;
+  EXPECT_NE(WEXITSTATUS(status), kNotConfined);
+  return WEXITSTATUS(status);
+}
+
+bool HasLandlock(int abi) {
+  return syscall(SYS_landlock_create_ruleset, nullptr, 0, 1) >= abi;
+}
+
+class ConfineTest : public testing::Test {
+ protected:
+  ConfineTest() {
+    char name[] = "/tmp/paddock-confine-XXXXXX";
+    directory_ = mkdtemp(name);
+    socket_ = directory_ + "/run/p.sock";
+    std::filesystem::create_directory(directory_ + "/run");
+    config_.mutable_listen()->set_unix_socket(socket_);
+    config_.mutable_listen()->set_grpc_address("127.0.0.1:50051");
+  }
+  ~ConfineTest() override { std::filesystem::remove_all(directory_); }
+
+  void ExpectDenied(int error, const std::function<int()>& call) {
+    EXPECT_EQ(ErrnoInChild(config_, false, call), 0) << "the control";
+    EXPECT_EQ(ErrnoInChild(config_, true, call), error);
+  }
+  void ExpectAllowed(const std::function<int()>& call) {
+    EXPECT_EQ(ErrnoInChild(config_, true, call), 0);
+  }
+
+  std::string directory_;
+  std::string socket_;
+  config::v1::Config config_;
+};
+
+int OpenForReading(const char* path) { return open(path, O_RDONLY); }
+
+int BindTcp(uint16_t port) {
+  const UniqueFd fd(socket(AF_INET, SOCK_STREAM, 0));
+  const int on = 1;
+  setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+  sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address));
+}
+
+int BindUnix(const std::string& path) {
+  const UniqueFd fd(socket(AF_UNIX, SOCK_STREAM, 0));
+  sockaddr_un address = {.sun_family = AF_UNIX};
+  strncpy(address.sun_path, path.c_str(), sizeof(address.sun_path) - 1);
+  return bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address));
+}
+
+TEST_F(ConfineTest, NoProgramIsStarted) {
+  ExpectDenied(EPERM, [] {
+    char name[] = "/bin/true";
+    char* argv[] = {name, nullptr};
+    return execve(name, argv, nullptr);
+  });
+}
+
+TEST_F(ConfineTest, ThreadsButNoProcesses) {
+  ExpectDenied(EPERM, [] {
+    const pid_t pid = fork();
+    if (pid == 0) _exit(0);
+    return pid;
+  });
+  ExpectAllowed([] {
+    std::thread([] {}).join();
+    return 0;
+  });
+}
+
+TEST_F(ConfineTest, NoTracing) {
+  ExpectDenied(EPERM, [] {
+    return static_cast<int>(ptrace(PTRACE_TRACEME, 0, nullptr, nullptr));
+  });
+}
+
+TEST_F(ConfineTest, NoNewNamespaces) {
+  if (geteuid() != 0) GTEST_SKIP() << "the control needs root";
+  ExpectDenied(EPERM, [] { return unshare(CLONE_NEWNS); });
+  ExpectDenied(EPERM, [] {
+    // The control mounts in a namespace of its own only.
+    if (unshare(CLONE_NEWNS) != 0 && errno != EPERM) return -1;
+    if (mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
+      return -1;
+    }
+    return mount("none", "/tmp", "tmpfs", 0, nullptr);
+  });
+}
+
+TEST_F(ConfineTest, FewSocketFamilies) {
+  for (const int family : {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK}) {
+    ExpectAllowed([=] {
+      return socket(family, family == AF_NETLINK ? SOCK_RAW : SOCK_STREAM, 0);
+    });
+  }
+  // Which of the others a kernel has differs, and the control needs one.
+  bool denied_one = false;
+  for (const int family : {AF_VSOCK, AF_ALG, AF_PACKET, AF_KEY}) {
+    for (const int type : {SOCK_STREAM, SOCK_SEQPACKET, SOCK_RAW}) {
+      const auto call = [=] { return socket(family, type, 0); };
+      if (ErrnoInChild(config_, false, call) != 0) continue;
+      ExpectDenied(EAFNOSUPPORT, call);
+      denied_one = true;
+    }
+  }
+  if (!denied_one) GTEST_SKIP() << "no other family is possible here";
+}
+
+TEST_F(ConfineTest, NoCoreAndNotDumpable) {
+  ExpectAllowed([] {
+    rlimit core;
+    getrlimit(RLIMIT_CORE, &core);
+    errno = ENOTRECOVERABLE;
+    return core.rlim_max == 0 && prctl(PR_GET_DUMPABLE) == 0 &&
+                   prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1
+               ? 0
+               : -1;
+  });
+}
+
+TEST_F(ConfineTest, FilesThatAreNoneOfItsBusiness) {
+  if (!HasLandlock(1)) GTEST_SKIP() << "the kernel has no Landlock";
+  ExpectDenied(EACCES, [] { return OpenForReading("/etc/passwd"); });
+  const std::string parent = directory_;
+  ExpectDenied(EACCES, [=] { return open(parent.c_str(), O_RDONLY); });
+  ExpectDenied(EACCES, [=] {
+    return open((parent + "/new").c_str(), O_WRONLY | O_CREAT, 0600);
+  });
+  ExpectAllowed([] { return OpenForReading("/proc/self/stat"); });
+  ExpectAllowed([] { return OpenForReading("/etc/hosts"); });
+}
+
+TEST_F(ConfineTest, TheSocketsDirectoryIsItsOwn) {
+  ExpectAllowed([&] {
+    if (BindUnix(socket_) != 0) return -1;
+    if (chmod(socket_.c_str(), 0660) != 0) return -1;
+    const std::string lock = socket_ + ".lock";
+    if (open(lock.c_str(), O_RDWR | O_CREAT, 0600) < 0) return -1;
+    return unlink(socket_.c_str());
+  });
+  if (!HasLandlock(1)) GTEST_SKIP() << "the kernel has no Landlock";
+  ExpectDenied(EACCES, [&] {
+    const std::string other = directory_ + "/other.sock";
+    const int result = BindUnix(other);
+    if (result == 0) unlink(other.c_str());
+    return result;
+  });
+}
+
+TEST_F(ConfineTest, PortsOfItsOwnAndNoConnections) {
+  if (!HasLandlock(4)) GTEST_SKIP() << "Landlock knows no ports here";
+  ExpectDenied(EACCES, [] { return BindTcp(50055); });
+  ExpectAllowed([] { return BindTcp(50051); });
+  const UniqueFd listener(socket(AF_INET, SOCK_STREAM, 0));
+  sockaddr_in address = {.sin_family = AF_INET};
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  ASSERT_EQ(bind(listener.get(), reinterpret_cast<sockaddr*>(&address), size),
+            0);
+  ASSERT_EQ(listen(listener.get(), 5), 0);
+  getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &size);
+  ExpectDenied(EACCES, [&] {
+    const UniqueFd fd(socket(AF_INET, SOCK_STREAM, 0));
+    return connect(fd.get(), reinterpret_cast<sockaddr*>(&address), size);
+  });
+}
+
+TEST_F(ConfineTest, APortThatIsNotKnownYetCanBeBound) {
+  config_.mutable_listen()->set_grpc_address("127.0.0.1:0");
+  ExpectAllowed([] { return BindTcp(0); });
+}
+
+TEST_F(ConfineTest, TheLayersAreTold) {
+  const pid_t child = fork();
+  if (child == 0) {
+    const auto layers = ConfineServer(config_);
+    _exit(layers.ok() && layers->size() == 2 &&
+                  layers->at(1).state() == v1::ENFORCEMENT_STATE_ENFORCED
+              ? 0
+              : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+}
+
+}  // namespace
+}  // namespace paddock
