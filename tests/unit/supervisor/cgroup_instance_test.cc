@@ -20,9 +20,7 @@ namespace {
 using testing::Contains;
 
 std::vector<CgroupHierarchy> Hierarchies() {
-  const auto parent = CgroupParentForTests();
-  EXPECT_TRUE(parent.ok()) << parent.status();
-  auto found = FindOwnCgroupHierarchies(parent.value_or(""));
+  auto found = FindOwnCgroupHierarchies(CgroupParentForTests().value_or(""));
   EXPECT_TRUE(found.ok()) << found.status();
   return *std::move(found);
 }
@@ -106,6 +104,8 @@ class CgroupInstanceTest : public testing::Test {
  protected:
   void SetUp() override {
     if (geteuid() != 0) GTEST_SKIP() << "needs root";
+    const auto parent = CgroupParentForTests();
+    ASSERT_TRUE(parent.ok()) << parent.status();
   }
 };
 

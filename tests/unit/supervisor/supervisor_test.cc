@@ -193,6 +193,9 @@ class SupervisorTest : public testing::Test {
  protected:
   void SetUp() override {
     if (geteuid() != 0) GTEST_SKIP() << "needs root";
+    const auto parent = CgroupParentForTests();
+    ASSERT_TRUE(parent.ok()) << parent.status();
+    cgroup_parent_ = *parent;
     char name[] = "/tmp/paddock-supervisor-XXXXXX";
     directory_ = mkdtemp(name);
     chmod(name, 0755);
@@ -212,13 +215,11 @@ class SupervisorTest : public testing::Test {
   }
 
   void Start(const std::string& log_level = "info") {
-    const auto parent = CgroupParentForTests();
-    ASSERT_TRUE(parent.ok()) << parent.status();
     std::ofstream(directory_ + "/config")
         << "listen: {unix_socket: " << socket_path_ << "}\n"
         << "workers: {count: 1, user: nobody}\n"
         << "log: {level: " << log_level << "}\n"
-        << "cgroup: {parent: '" << *parent << "'}\n";
+        << "cgroup: {parent: '" << cgroup_parent_ << "'}\n";
     PipeEnds pipe = *MakePipe();
     supervisor_ = fork();
     if (supervisor_ == 0) {
@@ -300,6 +301,7 @@ class SupervisorTest : public testing::Test {
     return false;
   }
 
+  std::string cgroup_parent_;
   std::string directory_;
   std::string socket_path_;
   pid_t supervisor_ = 0;
