@@ -297,7 +297,7 @@ TEST_F(CgroupInstanceTest, MissingControllerIsNamedAndNothingStays) {
     without.push_back(hierarchy);
   }
   SweepReport report;
-  const auto before = ChildGroups(open(without[0].base_directory.c_str(),
+  const auto before = ChildGroups(open(without.back().base_directory.c_str(),
                                        O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   auto instance = CgroupInstance::Create(without, &report);
   if (instance.ok()) {  // pids comes from v2 here
@@ -307,7 +307,7 @@ TEST_F(CgroupInstanceTest, MissingControllerIsNamedAndNothingStays) {
   EXPECT_EQ(instance.status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(instance.status().message()),
               testing::HasSubstr("the pids controller"));
-  const auto after = ChildGroups(open(without[0].base_directory.c_str(),
+  const auto after = ChildGroups(open(without.back().base_directory.c_str(),
                                       O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   EXPECT_EQ(*before, *after);
 }
