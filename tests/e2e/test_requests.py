@@ -1,7 +1,7 @@
 """The requests of real users in requests/: those that can run, run.
 
 Each file names its message in a comment. That all of them parse, also as JSON,
-is tests/unit_client's to show.
+is tests/unit/client's to show.
 """
 
 import os

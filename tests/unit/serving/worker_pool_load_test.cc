@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "server/scheduling/worker_pool.h"
-#include "tests/unit_serving/scripted_worker.h"
+#include "tests/unit/serving/scripted_worker.h"
 
 namespace paddock {
 namespace {

@@ -4,7 +4,7 @@
 #include <thread>
 
 #include "server/scheduling/worker_pool.h"
-#include "tests/unit_serving/scripted_worker.h"
+#include "tests/unit/serving/scripted_worker.h"
 
 namespace paddock {
 namespace {

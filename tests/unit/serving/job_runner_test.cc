@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "server/jobs/duration.h"
-#include "tests/unit_serving/scripted_worker.h"
+#include "tests/unit/serving/scripted_worker.h"
 
 namespace paddock {
 namespace {

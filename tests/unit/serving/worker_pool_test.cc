@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/unit_serving/scripted_worker.h"
+#include "tests/unit/serving/scripted_worker.h"
 
 namespace paddock {
 namespace {

@@ -9,7 +9,7 @@ import grpc
 from google.rpc import error_details_pb2
 from paddock.v1 import result_pb2
 
-PYTHON = pathlib.Path(__file__).parents[2] / "client" / "python"
+PYTHON = pathlib.Path(__file__).parents[3] / "client" / "python"
 
 
 def run(environment, *arguments):

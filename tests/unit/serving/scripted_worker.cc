@@ -1,4 +1,4 @@
-#include "tests/unit_serving/scripted_worker.h"
+#include "tests/unit/serving/scripted_worker.h"
 
 #include <poll.h>
 
