@@ -151,7 +151,7 @@ void RunningProgram::WatchUntilEnded(const CancelSource& cancel) {
     if (fds[0].revents != 0) OnStatus();
     if (fds[2].revents != 0) out_.ReadSome();
     if (fds[3].revents != 0) err_.ReadSome();
-    if (fds[4].revents != 0) OnViolation();
+    if (fds[4].revents != 0) OnListener(fds[4].revents);
     if (fds[5].revents != 0) OnOomEvent();
     if (fds[6].revents != 0 && cancel.cancelled()) Kill(EndReason::kCancelled);
     if ((spec_.stdout_capture.kill_on_overflow && out_.overflowed()) ||
@@ -205,20 +205,19 @@ void RunningProgram::OnPlanSocket() {
   Fail(report.step, absl::InternalError(what));
 }
 
-void RunningProgram::OnViolation() {
+void RunningProgram::OnListener(int events) {
+  if ((events & POLLIN) == 0) {
+    // Only POLLHUP: no task is left that the filter holds. Receiving would
+    // block for ever where the kernel does not wake it for that (Linux 6.1).
+    parts_.listener_.Reset();
+    return;
+  }
   seccomp_notif request = {};
   if (ioctl(parts_.listener_.get(), SECCOMP_IOCTL_NOTIF_RECV, &request) == 0) {
     report_.violation = {request.data.nr, request.data.arch};
     Kill(EndReason::kViolation);
   } else if (errno != EINTR && errno != ENOENT) {
     parts_.listener_.Reset();
-  }
-  // No task is left that the filter holds: nothing more will come.
-  if (parts_.listener_.valid()) {
-    pollfd fd = {parts_.listener_.get(), POLLIN, 0};
-    if (poll(&fd, 1, 0) > 0 && (fd.revents & POLLHUP)) {
-      parts_.listener_.Reset();
-    }
   }
 }
 

@@ -44,7 +44,7 @@ class RunningProgram {
   void WatchUntilEnded(const CancelSource& cancel);
   void OnStatus();
   void OnPlanSocket();
-  void OnViolation();
+  void OnListener(int events);
   void OnOomEvent();
   void LookAtClock();
   void Kill(EndReason reason);

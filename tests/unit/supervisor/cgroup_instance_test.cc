@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/supervisor/cgroup_tree.h"
+#include "tests/unit/supervisor/cgroup_parent.h"
 #include "worker/base/file_util.h"
 
 namespace paddock {
@@ -19,7 +20,9 @@ namespace {
 using testing::Contains;
 
 std::vector<CgroupHierarchy> Hierarchies() {
-  auto found = FindOwnCgroupHierarchies("");
+  const auto parent = CgroupParentForTests();
+  EXPECT_TRUE(parent.ok()) << parent.status();
+  auto found = FindOwnCgroupHierarchies(parent.value_or(""));
   EXPECT_TRUE(found.ok()) << found.status();
   return *std::move(found);
 }
@@ -33,14 +36,9 @@ bool Exists(const std::string& path) {
 std::vector<std::string> Directories(const std::string& name) {
   std::vector<std::string> directories;
   for (const CgroupHierarchy& hierarchy : Hierarchies()) {
-    // The daemon's group moved with us.
-    const std::string suffix = absl::StrCat("/", name, "/daemon");
-    std::string base = hierarchy.base_directory;
-    if (base.size() > suffix.size() &&
-        base.compare(base.size() - suffix.size(), suffix.size(), suffix) == 0) {
-      base.resize(base.size() - suffix.size());
+    if (!hierarchy.base_directory.empty()) {
+      directories.push_back(hierarchy.base_directory + "/" + name);
     }
-    if (!base.empty()) directories.push_back(absl::StrCat(base, "/", name));
   }
   return directories;
 }
@@ -93,15 +91,15 @@ std::string LeaveBehind(pid_t* in_it) {
     if (write(fds[1], message.data(), message.size()) < 0) _exit(1);
     for (;;) pause();
   }
+  close(fds[1]);
   char buffer[256] = {};
   EXPECT_GT(read(fds[0], buffer, sizeof(buffer) - 1), 0);
   close(fds[0]);
-  close(fds[1]);
   kill(maker, SIGKILL);
   waitpid(maker, nullptr, 0);
   char* rest = nullptr;
   *in_it = static_cast<pid_t>(strtol(buffer, &rest, 10));
-  return rest + 1;
+  return *rest == ' ' ? rest + 1 : "";
 }
 
 class CgroupInstanceTest : public testing::Test {
@@ -175,7 +173,6 @@ TEST_F(CgroupInstanceTest, LeavesALivingOneAlone) {
   for (const std::string& path : Directories(first->name())) {
     EXPECT_TRUE(Exists(path)) << path;
   }
-  // The first leaves first, while this process is in the second's group.
   EXPECT_TRUE(first->Remove().ok());
   const absl::Status removed = second->Remove();
   EXPECT_TRUE(removed.ok()) << removed;
@@ -221,6 +218,76 @@ TEST_F(CgroupInstanceTest, RemovesSandboxesOfOneWorkerOnly) {
   EXPECT_EQ(waitpid(sleeper, &status, 0), sleeper);
   EXPECT_TRUE(WIFSIGNALED(status));
   EXPECT_TRUE(instance->Remove().ok());
+}
+
+// This process's group in the unified hierarchy.
+std::string OwnUnifiedPath() {
+  const auto found = FindOwnCgroupHierarchies("");
+  return found.ok() ? (*found)[0].own_path : "";
+}
+
+// A group nothing was enabled in yet, below the tests' base; goes with this.
+// Empty where the unified hierarchy has no controllers.
+class FreshGroup {
+ public:
+  FreshGroup() : base_(Hierarchies()[0]) {
+    if (base_.base_path == base_.own_path) return;
+    (void)WriteControlAt(AT_FDCWD,
+                         base_.base_directory + "/cgroup.subtree_control",
+                         "+memory +pids");
+    path_ = base_.base_path + "/fresh";
+    directory_ = base_.base_directory + "/fresh";
+    EXPECT_EQ(mkdir(directory_.c_str(), 0755), 0);
+  }
+  ~FreshGroup() {
+    if (directory_.empty()) return;
+    EXPECT_EQ(rmdir(directory_.c_str()), 0);
+  }
+  const std::string& path() const { return path_; }
+  const std::string& directory() const { return directory_; }
+
+ private:
+  const CgroupHierarchy base_;
+  std::string path_;
+  std::string directory_;
+};
+
+TEST_F(CgroupInstanceTest, OnV2ItsMakerMovesToALeafAndBack) {
+  const FreshGroup group;
+  if (group.path().empty()) GTEST_SKIP() << "the unified hierarchy is empty";
+  const pid_t maker = fork();
+  if (maker == 0) {
+    // In a base of its own, as systemd starts a unit with Delegate=yes.
+    const std::string procs = group.directory() + "/cgroup.procs";
+    if (!WriteControlAt(AT_FDCWD, procs, "0").ok()) _exit(1);
+    SweepReport report;
+    auto found = FindOwnCgroupHierarchies("");
+    auto instance = CgroupInstance::Create(*found, &report);
+    if (!instance.ok()) _exit(2);
+    if (OwnUnifiedPath() !=
+        absl::StrCat(group.path(), "/", instance->name(), "/daemon")) {
+      _exit(3);
+    }
+    if (!instance->Remove().ok()) _exit(4);
+    _exit(OwnUnifiedPath() == group.path() ? 0 : 5);
+  }
+  int status = 0;
+  waitpid(maker, &status, 0);
+  EXPECT_EQ(status, 0) << WEXITSTATUS(status);
+}
+
+TEST_F(CgroupInstanceTest, OnV2CompanyInTheBaseIsNamed) {
+  const FreshGroup group;
+  if (group.path().empty()) GTEST_SKIP() << "the unified hierarchy is empty";
+  const pid_t company = StartSleeperIn({group.directory()});
+  SweepReport report;
+  auto instance =
+      CgroupInstance::Create(*FindOwnCgroupHierarchies(group.path()), &report);
+  kill(company, SIGKILL);
+  waitpid(company, nullptr, 0);
+  EXPECT_EQ(instance.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(instance.status().message()),
+              testing::HasSubstr(absl::StrCat("(pid ", company, ")")));
 }
 
 TEST_F(CgroupInstanceTest, MissingControllerIsNamedAndNothingStays) {

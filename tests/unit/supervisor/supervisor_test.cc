@@ -26,6 +26,7 @@
 #include "server/config/defaults.h"
 #include "server/config/yaml_message.h"
 #include "server/supervisor/run_supervisor.h"
+#include "tests/unit/supervisor/cgroup_parent.h"
 #include "worker/base/file_util.h"
 #include "worker/base/socket.h"
 #include "worker/wire/channel.h"
@@ -200,8 +201,8 @@ class SupervisorTest : public testing::Test {
 
   void TearDown() override {
     if (supervisor_ > 0) {
-      kill(supervisor_, SIGKILL);
-      waitpid(supervisor_, nullptr, 0);
+      kill(supervisor_, SIGTERM);
+      EXPECT_EQ(WaitForEnd(), 0) << Rest();
     }
     if (orphan_ > 0) kill(orphan_, SIGKILL);
     unlink(socket_path_.c_str());
@@ -211,10 +212,13 @@ class SupervisorTest : public testing::Test {
   }
 
   void Start(const std::string& log_level = "info") {
+    const auto parent = CgroupParentForTests();
+    ASSERT_TRUE(parent.ok()) << parent.status();
     std::ofstream(directory_ + "/config")
         << "listen: {unix_socket: " << socket_path_ << "}\n"
         << "workers: {count: 1, user: nobody}\n"
-        << "log: {level: " << log_level << "}\n";
+        << "log: {level: " << log_level << "}\n"
+        << "cgroup: {parent: '" << *parent << "'}\n";
     PipeEnds pipe = *MakePipe();
     supervisor_ = fork();
     if (supervisor_ == 0) {
@@ -250,6 +254,13 @@ class SupervisorTest : public testing::Test {
     }
     ADD_FAILURE() << "no line with '" << start << "' in:\n" << seen_;
     return "";
+  }
+
+  // What nobody has read yet.
+  std::string Rest() {
+    char buffer[4096];
+    const ssize_t n = read(output_.get(), buffer, sizeof(buffer));
+    return text_ + std::string(buffer, n > 0 ? n : 0);
   }
 
   static int Number(const std::string& line, int word) {
@@ -357,7 +368,7 @@ TEST_F(SupervisorTest, AServerThatDiesIsStartedAgainWithNewWorkers) {
   EXPECT_THAT(Next("the server "), HasSubstr("was killed by signal 9"));
   EXPECT_NE(Number(Next("server "), 1), server);
   EXPECT_THAT(Next("started "), StartsWith("started 0 "));
-  Next("again");  // ready
+  Next("command.sock, again");
 }
 
 TEST_F(SupervisorTest, AServerThatBreaksTheProtocolIsKilled) {
@@ -366,9 +377,9 @@ TEST_F(SupervisorTest, AServerThatBreaksTheProtocolIsKilled) {
   Next("is ready");
   Command("garbage");
   Next("broke the protocol");
-  Next("the server was killed");
+  Next("the server ");  // ends
   EXPECT_TRUE(IsGone(server));
-  Next("again");
+  Next("command.sock, again");
 }
 
 TEST_F(SupervisorTest, AServerThatHangsUpIsKilled) {
@@ -378,7 +389,7 @@ TEST_F(SupervisorTest, AServerThatHangsUpIsKilled) {
   Command("hangup");
   Next("it is killed");
   EXPECT_TRUE(IsGone(server));
-  Next("again");
+  Next("command.sock, again");
 }
 
 TEST_F(SupervisorTest, GivesUpWhenTheServerEndsBeforeItIsReady) {
