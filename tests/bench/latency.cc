@@ -45,7 +45,28 @@ void SpawnTrue() {
   }
 }
 
-void ExecuteTrue(Stub* stub) {
+double Microseconds(const google::protobuf::Duration& duration) {
+  return duration.seconds() * 1e6 + duration.nanos() / 1e3;
+}
+
+// Where the time of one call went: Phases, what else passed in the server and
+// on the channel, and gRPC's share.
+struct Breakdown {
+  void Add(const paddock::v1::JobResult& result, double call) {
+    const paddock::v1::Phases& phases = result.process().phases();
+    queue.push_back(Microseconds(phases.queue()));
+    prepare.push_back(Microseconds(phases.prepare()));
+    run.push_back(Microseconds(phases.run()));
+    collect.push_back(Microseconds(phases.collect()));
+    const double total = Microseconds(result.total_duration());
+    server.push_back(total - queue.back() - prepare.back() - run.back() -
+                     collect.back());
+    grpc.push_back(call - total);
+  }
+  std::vector<double> queue, prepare, run, collect, server, grpc;
+};
+
+paddock::v1::JobResult ExecuteTrue(Stub* stub) {
   grpc::ClientContext context;
   paddock::v1::ExecuteRequest request;
   request.mutable_job()->mutable_process()->add_argv("/bin/true");
@@ -57,6 +78,7 @@ void ExecuteTrue(Stub* stub) {
             response.ShortDebugString().c_str());
     exit(1);
   }
+  return response.result();
 }
 
 double Quantile(std::vector<double> values, double q) {
@@ -67,6 +89,7 @@ double Quantile(std::vector<double> values, double q) {
 void MeasureLatency(Stub* stub, std::chrono::milliseconds gap) {
   std::vector<double> spawn;
   std::vector<double> execute;
+  Breakdown parts;
   for (int i = 0; i < kRounds; ++i) {
     std::this_thread::sleep_for(gap);
     const auto t0 = Clock::now();
@@ -74,8 +97,9 @@ void MeasureLatency(Stub* stub, std::chrono::milliseconds gap) {
     const auto t1 = Clock::now();
     std::this_thread::sleep_for(gap);
     const auto t2 = Clock::now();
-    ExecuteTrue(stub);
+    const paddock::v1::JobResult result = ExecuteTrue(stub);
     const auto t3 = Clock::now();
+    parts.Add(result, Microseconds(t3 - t2));
     spawn.push_back(Microseconds(t1 - t0));
     execute.push_back(Microseconds(t3 - t2));
   }
@@ -85,6 +109,13 @@ void MeasureLatency(Stub* stub, std::chrono::milliseconds gap) {
       static_cast<long long>(gap.count()), Quantile(execute, 0.5),
       Quantile(execute, 0.5) / Quantile(spawn, 0.5), Quantile(execute, 0.99),
       Quantile(execute, 0.99) / Quantile(spawn, 0.99));
+  printf(
+      "    medians, us: posix_spawn %.0f; queue %.0f, prepare %.0f, run %.0f, "
+      "collect %.0f, server and channel %.0f, gRPC %.0f\n",
+      Quantile(spawn, 0.5), Quantile(parts.queue, 0.5),
+      Quantile(parts.prepare, 0.5), Quantile(parts.run, 0.5),
+      Quantile(parts.collect, 0.5), Quantile(parts.server, 0.5),
+      Quantile(parts.grpc, 0.5));
 }
 
 double CallsPerSecond(int callers, const std::function<void(int)>& call) {

@@ -3,65 +3,67 @@
 import os
 import re
 
-from harness import paths
-
 _CGROUP_ROOT = "/sys/fs/cgroup"
 # Mounts of the service are named for it; those of the sandboxes live in the
 # mount namespaces of workers and are never seen here.
 _MOUNT_MARK = re.compile(r"paddock", re.IGNORECASE)
 # A service's own group, which carries the pid of its supervisor.
 _INSTANCE = re.compile(r"/paddock-(\d+)-")
+_PARENT = re.compile(r"--parent-pid=(\d+)")
 
 # Supervisors that tests started. Another paddockd may run on the same machine;
 # what is below its group is its own matter.
 started_pids = set()
 
 
-def processes():
-    """{pid: command line} of every process of our binaries and their children.
+def _read(path):
+    try:
+        with open(path, encoding="latin-1") as file:
+            return file.read()
+    except OSError:
+        return ""  # it ended meanwhile
 
-    Inits and programs are children of workers, whatever they call themselves.
+
+def _belongs_to(pid, line):
+    """Whether a supervisor that tests started is behind process `pid`.
+
+    Server, workers and inits have its pid in their arguments; a program, which
+    has nothing of ours, is in its cgroups.
     """
-    parents, lines, ours = {}, {}, set()
+    if pid in started_pids:
+        return True
+    parent = _PARENT.search(line)
+    if parent is not None:
+        return int(parent[1]) in started_pids
+    return any(int(found) in started_pids for found in
+               _INSTANCE.findall(_read(f"/proc/{pid}/cgroup")))
+
+
+def processes():
+    """{pid: command line} of all that the tests' services run, down to the
+    programs in their sandboxes."""
+    found = {}
     for name in os.listdir("/proc"):
         if not name.isdigit():
             continue
-        pid = int(name)
-        try:
-            with open(f"/proc/{pid}/stat", encoding="latin-1") as file:
-                after_name = file.read().rpartition(")")[2].split()
-            with open(f"/proc/{pid}/cmdline", encoding="latin-1") as file:
-                line = file.read().replace("\0", " ").strip()
-            executable = os.readlink(f"/proc/{pid}/exe")
-        except OSError:
-            executable, line, after_name = "", "", None
-        if after_name is None:
-            continue
-        parents[pid] = int(after_name[1])
-        lines[pid] = f"{executable}: {line} ({after_name[0]})"
-        binary = executable.removesuffix(" (deleted)")
-        if os.path.dirname(binary) == os.path.join(paths.BUILD, "bin"):
-            if os.path.basename(binary) in ("paddockd", "paddock-worker"):
-                ours.add(pid)
-    for _ in parents:
-        more = {pid for pid, parent in parents.items() if parent in ours}
-        if more <= ours:
-            break
-        ours |= more
-    return {pid: lines[pid] for pid in ours}
+        line = _read(f"/proc/{name}/cmdline").replace("\0", " ").strip()
+        if _belongs_to(int(name), line) and is_alive(int(name)):
+            found[int(name)] = line
+    return found
+
+
+def _stat_fields(pid):
+    """State, parent and the rest of proc(5)'s stat, or nothing."""
+    return _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
 
 
 def descendants(pid):
     """Pids of all processes below `pid`."""
     parents = {}
     for name in os.listdir("/proc"):
-        if name.isdigit():
-            try:
-                with open(f"/proc/{name}/stat", encoding="latin-1") as file:
-                    parents[int(name)] = int(
-                        file.read().rpartition(")")[2].split()[1])
-            except OSError:
-                pass
+        fields = _stat_fields(name) if name.isdigit() else ()
+        if fields:
+            parents[int(name)] = int(fields[1])
     found = set()
     more = {pid}
     while more:
@@ -73,11 +75,8 @@ def descendants(pid):
 
 def is_alive(pid):
     """False for a zombie too."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="latin-1") as file:
-            return file.read().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
+    fields = _stat_fields(pid)
+    return bool(fields) and fields[0] not in "ZX"
 
 
 def _is_foreign(cgroup):
