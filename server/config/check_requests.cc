@@ -16,7 +16,8 @@ using google::protobuf::FieldDescriptor;
 using google::protobuf::util::TimeUtil;
 
 // Room in a channel's message for what stands beside the request.
-constexpr int64_t kMostRequestBytes = kMaxMessageBytes - (1 << 20);
+constexpr int64_t kMostRequestBytes = 95 << 20;
+static_assert(kMostRequestBytes < kMaxMessageBytes);
 constexpr int64_t kLeastRequestBytes = 64 << 10;
 constexpr int kMostQueued = 1'000'000;
 

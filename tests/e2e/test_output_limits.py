@@ -101,3 +101,14 @@ def test_output_while_discarded_has_no_limit(api):
                        stdout=process_pb2.Capture(discard=True))
     assert result.outcome == jobs.SUCCEEDED
     assert not result.limits_hit
+
+
+def test_both_streams_at_the_largest_limit_reach_the_server(api):
+    """What is kept travels from the worker in one message."""
+    limit = 64 * MIB  # the default maximum
+    result = api.shell(
+        f"head -c {limit} /dev/zero; head -c {limit} /dev/zero >&2",
+        limits=dict(output_bytes=limit))
+    assert result.outcome == jobs.SUCCEEDED
+    assert result.stdout.written_bytes == limit
+    assert result.stderr.written_bytes == limit

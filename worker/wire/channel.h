@@ -20,8 +20,9 @@ namespace paddock {
 
 // A message larger than this goes in a memfd.
 inline constexpr size_t kMaxInlineBytes = 32 << 10;
-// No message is larger, however it travels.
-inline constexpr size_t kMaxMessageBytes = 96 << 20;
+// No message is larger, however it travels. The largest is a result with two
+// streams of 64 MiB each, the default maximum, and 64 MiB of outputs.
+inline constexpr size_t kMaxMessageBytes = 224 << 20;
 
 // A message as it travels, made once and sent as often as one likes: the
 // memfd is sealed, and readers leave its offset alone.
