@@ -67,6 +67,13 @@ def status_of(pid):
         return dict(line.rstrip("\n").split(":", 1) for line in file)
 
 
+def is_child(pid, parent):
+    try:
+        return int(status_of(pid)["PPid"]) == parent
+    except (FileNotFoundError, ProcessLookupError):
+        return False  # of a sandbox that was taken down just now
+
+
 def processes_of(server):
     """(the server role's pid, the workers' pids)."""
     lines = leftovers.processes()
@@ -76,8 +83,7 @@ def processes_of(server):
         line = lines.get(pid, "")
         if "--role=server" in line:
             role.append(pid)
-        elif "paddock-worker" in line and (
-                int(status_of(pid)["PPid"]) == server.pid):
+        elif "paddock-worker" in line and is_child(pid, server.pid):
             workers.append(pid)
     assert len(role) == 1, lines
     return role[0], workers
