@@ -28,18 +28,24 @@ absl::StatusOr<UniqueFd> OpenAt(int directory, const std::string& path,
 absl::StatusOr<std::string> ReadFileAt(int directory, const std::string& path,
                                        size_t max_bytes) {
   ASSIGN_OR_RETURN(UniqueFd fd, OpenAt(directory, path, O_RDONLY));
+  return ReadFromStart(fd.get(), path, max_bytes);
+}
+
+absl::StatusOr<std::string> ReadFromStart(int fd, absl::string_view name,
+                                          size_t max_bytes) {
   std::string data;
   char buffer[16384];
   for (;;) {
-    const ssize_t n = read(fd.get(), buffer, sizeof(buffer));
+    const ssize_t n =
+        pread(fd, buffer, sizeof(buffer), static_cast<off_t>(data.size()));
     if (n < 0) {
       if (errno == EINTR) continue;
-      return ErrnoStatus(errno, absl::StrCat("read ", path));
+      return ErrnoStatus(errno, absl::StrCat("read ", name));
     }
     if (n == 0) return data;
     if (data.size() + n > max_bytes) {
       return absl::ResourceExhaustedError(
-          absl::StrCat(path, " is larger than ", max_bytes, " bytes"));
+          absl::StrCat(name, " is larger than ", max_bytes, " bytes"));
     }
     data.append(buffer, n);
   }
@@ -48,8 +54,13 @@ absl::StatusOr<std::string> ReadFileAt(int directory, const std::string& path,
 absl::Status WriteControlAt(int directory, const std::string& path,
                             absl::string_view value) {
   ASSIGN_OR_RETURN(UniqueFd fd, OpenAt(directory, path, O_WRONLY));
-  if (write(fd.get(), value.data(), value.size()) < 0) {
-    return ErrnoStatus(errno, absl::StrCat("write '", value, "' to ", path));
+  return WriteControl(fd.get(), path, value);
+}
+
+absl::Status WriteControl(int fd, absl::string_view name,
+                          absl::string_view value) {
+  if (write(fd, value.data(), value.size()) < 0) {
+    return ErrnoStatus(errno, absl::StrCat("write '", value, "' to ", name));
   }
   return absl::OkStatus();
 }

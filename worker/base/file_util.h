@@ -19,9 +19,16 @@ absl::StatusOr<UniqueFd> OpenAt(int directory, const std::string& path,
 absl::StatusOr<std::string> ReadFileAt(int directory, const std::string& path,
                                        size_t max_bytes = 1 << 20);
 
+// The same of an open file, from its start. `name` is for errors only.
+absl::StatusOr<std::string> ReadFromStart(int fd, absl::string_view name,
+                                          size_t max_bytes = 1 << 20);
+
 // One write(2) of `value` to an existing file: a kernel control file.
 absl::Status WriteControlAt(int directory, const std::string& path,
                             absl::string_view value);
+// The same to an open file. `name` is for errors only.
+absl::Status WriteControl(int fd, absl::string_view name,
+                          absl::string_view value);
 
 // Writes all of `data`, however many calls it takes.
 absl::Status WriteAll(int fd, absl::string_view data);

@@ -61,9 +61,13 @@ absl::Status SendPacket(int socket, absl::string_view data,
 }
 
 absl::StatusOr<Packet> ReceivePacket(int socket, size_t max_bytes, int flags) {
+  if (max_bytes > kMaxPacketBytes) {
+    return absl::InternalError("a packet larger than any");
+  }
   Packet packet;
-  packet.data.resize(max_bytes);
-  iovec iov = {packet.data.data(), packet.data.size()};
+  // Not filled with zeros, which would touch all of its pages.
+  char buffer[kMaxPacketBytes];
+  iovec iov = {buffer, max_bytes};
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * kMaxDescriptors) +
                                 CMSG_SPACE(sizeof(ucred))];
   msghdr message = {};
@@ -102,7 +106,8 @@ absl::StatusOr<Packet> ReceivePacket(int socket, size_t max_bytes, int flags) {
   if (n == 0 && packet.descriptors.empty()) {
     return absl::UnavailableError("channel closed");
   }
-  packet.data.resize(n);
+  packet.data.assign(buffer, n);
+  explicit_bzero(buffer, n);  // it may hold secrets
   return packet;
 }
 

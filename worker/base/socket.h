@@ -16,6 +16,8 @@ namespace paddock {
 
 // The most descriptors one message may carry.
 inline constexpr int kMaxDescriptors = 8;
+// The largest `max_bytes` of ReceivePacket.
+inline constexpr size_t kMaxPacketBytes = 64 << 10;
 
 struct SocketPair {
   UniqueFd first;

@@ -42,16 +42,34 @@ absl::StatusOr<UniqueFd> CgroupDirectory::Open(const char* file,
   return OpenAt(fd_.get(), file, flags);
 }
 
+void CgroupDirectory::KeepOpen(int flags,
+                               std::initializer_list<const char*> files) {
+  for (const char* file : files) {
+    absl::StatusOr<UniqueFd> fd = Open(file, flags);
+    if (fd.ok()) kept_.emplace_back(file, *std::move(fd));
+  }
+}
+
+std::optional<int> CgroupDirectory::Kept(absl::string_view file) const {
+  for (const auto& [name, fd] : kept_) {
+    if (file == name) return fd.get();
+  }
+  return std::nullopt;
+}
+
 absl::Status CgroupDirectory::Write(const char* file,
                                     absl::string_view value) const {
-  absl::Status status = WriteControlAt(fd_.get(), file, value);
+  const std::optional<int> kept = Kept(file);
+  const absl::Status status = kept ? WriteControl(*kept, file, value)
+                                   : WriteControlAt(fd_.get(), file, value);
   if (status.ok()) return status;
   return ErrnoStatus(ErrnoOf(status),
                      absl::StrCat("cgroup ", name_, ": ", status.message()));
 }
 
 absl::StatusOr<std::string> CgroupDirectory::Read(const char* file) const {
-  return ReadFileAt(fd_.get(), file);
+  const std::optional<int> kept = Kept(file);
+  return kept ? ReadFromStart(*kept, file) : ReadFileAt(fd_.get(), file);
 }
 
 std::optional<int64_t> CgroupDirectory::ReadNumber(const char* file) const {
@@ -70,6 +88,7 @@ std::optional<int64_t> CgroupDirectory::ReadKey(const char* file,
 
 absl::Status CgroupDirectory::Remove() {
   if (!fd_.valid()) return absl::OkStatus();
+  kept_.clear();
   fd_.Reset();
   const absl::Time give_up = absl::Now() + absl::Seconds(1);
   while (unlinkat(parent_, name_.c_str(), AT_REMOVEDIR) != 0) {
@@ -146,8 +165,14 @@ absl::Status KillGroup::WaitEmpty(absl::Duration timeout) {
   }
 }
 
+int CpusOnline() {
+  // Once: sysconf(3) reads files for it.
+  static const int cpus = static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN));
+  return cpus;
+}
+
 int64_t CpuQuotaMicros(double cpus) {
-  if (cpus >= static_cast<double>(sysconf(_SC_NPROCESSORS_ONLN))) return -1;
+  if (cpus >= CpusOnline()) return -1;
   // 1 ms is the smallest quota the kernel takes.
   return std::max<int64_t>(
       1000, std::llround(cpus * static_cast<double>(kCpuPeriodMicros)));

@@ -2,8 +2,11 @@
 #define PADDOCK_WORKER_SANDBOX_CGROUP_FILES_H_
 
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -23,8 +26,10 @@ class CgroupDirectory {
                                               const std::string& name);
 
   int fd() const { return fd_.get(); }
-  bool valid() const { return fd_.valid(); }
   absl::StatusOr<UniqueFd> Open(const char* file, int flags) const;
+  // Opens `files` for what follows, as far as they are there: a request should
+  // not wait for open(2). Closed by Remove.
+  void KeepOpen(int flags, std::initializer_list<const char*> files);
   absl::Status Write(const char* file, absl::string_view value) const;
   // Unset if the file is not there or holds no number.
   std::optional<int64_t> ReadNumber(const char* file) const;
@@ -36,8 +41,12 @@ class CgroupDirectory {
 
  private:
   int parent_ = -1;
+  // Unset if it is not kept open.
+  std::optional<int> Kept(absl::string_view file) const;
+
   std::string name_;
   UniqueFd fd_;
+  std::vector<std::pair<const char*, UniqueFd>> kept_;
 };
 
 // The number after `key` and a blank, at the start of a line of `text`.
@@ -52,6 +61,7 @@ class KillGroup {
  public:
   static absl::StatusOr<KillGroup> Make(int parent, const std::string& name);
   const CgroupDirectory& directory() const { return directory_; }
+  CgroupDirectory& directory() { return directory_; }
   absl::Status KillAll();
   absl::Status WaitEmpty(absl::Duration timeout);
   absl::Status Remove() { return directory_.Remove(); }
@@ -61,6 +71,9 @@ class KillGroup {
   UniqueFd kill_;
   UniqueFd events_;
 };
+
+// CPUs online when first asked: sysconf(3).
+int CpusOnline();
 
 // "max 100000" or a quota for `cpus`, in the period of 100 ms. Microseconds; -1
 // is no limit, because the host has no more CPUs than that.

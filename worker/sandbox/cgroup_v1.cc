@@ -22,6 +22,8 @@ namespace {
 // in a request chooses CPUs, and each group costs about 0.15 ms of CPU.
 constexpr const char* kUsed[] = {"memory", "pids", "cpuacct", "cpu", "blkio"};
 
+constexpr char kIoFile[] = "blkio.throttle.io_service_bytes";
+
 class CgroupV1 : public SandboxCgroup {
  public:
   CgroupV1(KillGroup group, bool has_swap)
@@ -51,10 +53,21 @@ class CgroupV1 : public SandboxCgroup {
   }
 
   absl::Status Prepare() {
-    const CgroupDirectory& memory = directories_["memory"];
-    ASSIGN_OR_RETURN(cpu_usage_,
-                     directories_["cpuacct"].Open("cpuacct.usage", O_RDONLY));
+    CgroupDirectory& memory = directories_["memory"];
+    CgroupDirectory& cpuacct = directories_["cpuacct"];
+    CgroupDirectory& pids = directories_["pids"];
+    ASSIGN_OR_RETURN(cpu_usage_, cpuacct.Open("cpuacct.usage", O_RDONLY));
     ASSIGN_OR_RETURN(oom_control_, memory.Open("memory.oom_control", O_RDONLY));
+    memory.KeepOpen(O_WRONLY,
+                    {"memory.limit_in_bytes", "memory.memsw.limit_in_bytes"});
+    memory.KeepOpen(O_RDONLY, {"memory.max_usage_in_bytes", "memory.stat"});
+    cpuacct.KeepOpen(O_RDONLY, {"cpuacct.usage_user", "cpuacct.usage_sys"});
+    pids.KeepOpen(O_WRONLY, {"pids.max"});
+    pids.KeepOpen(O_RDONLY, {"pids.peak", "pids.events"});
+    if (const auto blkio = directories_.find("blkio");
+        blkio != directories_.end()) {
+      blkio->second.KeepOpen(O_RDONLY, {kIoFile});
+    }
     oom_event_.Reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!oom_event_.valid()) return ErrnoStatus(errno, "eventfd");
     return memory.Write(
@@ -95,7 +108,7 @@ class CgroupV1 : public SandboxCgroup {
 
   void ReadFigures(UsageFigures* figures) override {
     const CgroupDirectory& cpu = directories_["cpuacct"];
-    SetDuration(cpu.ReadNumber("cpuacct.usage"), &figures->cpu_time);
+    if (const auto used = CpuTime(); used.ok()) figures->cpu_time = *used;
     SetDuration(cpu.ReadNumber("cpuacct.usage_user"), &figures->user_time);
     SetDuration(cpu.ReadNumber("cpuacct.usage_sys"), &figures->system_time);
     const CgroupDirectory& memory = directories_["memory"];
@@ -108,8 +121,11 @@ class CgroupV1 : public SandboxCgroup {
         figures->file_memory_bytes = std::max<int64_t>(0, *cache - *shmem);
       }
     }
-    if (const auto kills = memory.ReadKey("memory.oom_control", "oom_kill")) {
-      figures->oom_kills = static_cast<int32_t>(*kills);
+    if (const auto text = ReadFromStart(oom_control_.get(), "oom_control");
+        text.ok()) {
+      if (const auto kills = FindKey(*text, "oom_kill")) {
+        figures->oom_kills = static_cast<int32_t>(*kills);
+      }
     }
     const CgroupDirectory& pids = directories_["pids"];
     if (const auto peak = pids.ReadNumber("pids.peak")) {
@@ -138,8 +154,7 @@ class CgroupV1 : public SandboxCgroup {
   void ReadIo(UsageFigures* figures) {
     const auto blkio = directories_.find("blkio");
     if (blkio == directories_.end()) return;
-    absl::StatusOr<std::string> stat =
-        blkio->second.Read("blkio.throttle.io_service_bytes");
+    absl::StatusOr<std::string> stat = blkio->second.Read(kIoFile);
     if (!stat.ok()) return;
     int64_t read = 0;
     int64_t written = 0;

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "worker/base/file_util.h"
 #include "worker/base/status_macros.h"
 #include "worker/sandbox/cgroup_files.h"
 
@@ -41,6 +42,10 @@ class CgroupV2 : public SandboxCgroup {
     absl::Status swap = dir().Write("memory.swap.max", "0");
     if (!swap.ok() && !absl::IsNotFound(swap)) return swap;
     ASSIGN_OR_RETURN(cpu_stat_, dir().Open("cpu.stat", O_RDONLY));
+    group_.directory().KeepOpen(O_WRONLY, {"memory.max", "pids.max"});
+    group_.directory().KeepOpen(
+        O_RDONLY, {"memory.peak", "memory.stat", "memory.events", "pids.peak",
+                   "pids.events", "io.stat"});
     return absl::OkStatus();
   }
 
@@ -63,7 +68,8 @@ class CgroupV2 : public SandboxCgroup {
   }
 
   void ReadFigures(UsageFigures* figures) override {
-    if (absl::StatusOr<std::string> stat = dir().Read("cpu.stat"); stat.ok()) {
+    if (const auto stat = ReadFromStart(cpu_stat_.get(), "cpu.stat");
+        stat.ok()) {
       SetDuration(FindKey(*stat, "usage_usec"), &figures->cpu_time);
       SetDuration(FindKey(*stat, "user_usec"), &figures->user_time);
       SetDuration(FindKey(*stat, "system_usec"), &figures->system_time);

@@ -45,20 +45,32 @@ std::vector<WantedLimit> WantedLimits(const ProgramLimits& limits) {
   };
 }
 
+// As it was at first: nobody but us could change it.
+rlim_t OwnHardLimit(int resource) {
+  static const std::vector<rlim_t> limits = [] {
+    std::vector<rlim_t> hard(RLIM_NLIMITS, 0);
+    for (int i = 0; i < RLIM_NLIMITS; ++i) {
+      rlimit limit;
+      if (getrlimit(static_cast<__rlimit_resource>(i), &limit) == 0) {
+        hard[i] = limit.rlim_max;
+      }
+    }
+    return hard;
+  }();
+  return limits[resource];
+}
+
 absl::Status AddLimits(const ProgramLimits& limits, init::ProgramPlan* plan) {
   for (const WantedLimit& wanted : WantedLimits(limits)) {
-    rlimit own;
-    if (getrlimit(static_cast<__rlimit_resource>(wanted.resource), &own) != 0) {
-      return ErrnoStatus(errno, "getrlimit");
-    }
+    const rlim_t own = OwnHardLimit(wanted.resource);
     init::PlanRlimit& limit = plan->rlimits[plan->rlimit_count++];
     limit.resource = wanted.resource;
-    limit.soft = std::min<uint64_t>(wanted.soft, own.rlim_max);
-    limit.hard = std::min<uint64_t>(wanted.hard, own.rlim_max);
+    limit.soft = std::min<uint64_t>(wanted.soft, own);
+    limit.hard = std::min<uint64_t>(wanted.hard, own);
     if (wanted.field != nullptr && limit.hard != wanted.hard) {
       return absl::FailedPreconditionError(
           absl::StrCat(wanted.field, ": the service itself is limited to ",
-                       static_cast<uint64_t>(own.rlim_max)));
+                       static_cast<uint64_t>(own)));
     }
   }
   return absl::OkStatus();

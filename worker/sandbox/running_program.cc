@@ -18,6 +18,7 @@
 #include "worker/base/socket.h"
 #include "worker/base/status_macros.h"
 #include "worker/init/plan.h"
+#include "worker/sandbox/cgroup_files.h"
 #include "worker/sandbox/program_plan.h"
 
 namespace paddock {
@@ -48,11 +49,6 @@ FileFault ExecFaultOf(int error) {
     default:
       return FileFault::kNotExecutable;
   }
-}
-
-int CpusOnline() {
-  static const int cpus = static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN));
-  return cpus;
 }
 
 }  // namespace
