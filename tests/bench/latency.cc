@@ -66,12 +66,16 @@ struct Breakdown {
   std::vector<double> queue, prepare, run, collect, server, grpc;
 };
 
-paddock::v1::JobResult ExecuteTrue(Stub* stub) {
+// One call. `duration` is of the call alone, as posix_spawn's is without the
+// making of its arguments; may be null.
+paddock::v1::JobResult ExecuteTrue(Stub* stub, Clock::duration* duration) {
   grpc::ClientContext context;
   paddock::v1::ExecuteRequest request;
   request.mutable_job()->mutable_process()->add_argv("/bin/true");
   paddock::v1::ExecuteResponse response;
+  const auto begin = Clock::now();
   const grpc::Status status = stub->Execute(&context, request, &response);
+  if (duration != nullptr) *duration = Clock::now() - begin;
   if (!status.ok() ||
       response.result().outcome() != paddock::v1::OUTCOME_SUCCEEDED) {
     fprintf(stderr, "Execute: %s %s\n", status.error_message().c_str(),
@@ -96,12 +100,11 @@ void MeasureLatency(Stub* stub, std::chrono::milliseconds gap) {
     SpawnTrue();
     const auto t1 = Clock::now();
     std::this_thread::sleep_for(gap);
-    const auto t2 = Clock::now();
-    const paddock::v1::JobResult result = ExecuteTrue(stub);
-    const auto t3 = Clock::now();
-    parts.Add(result, Microseconds(t3 - t2));
+    Clock::duration call;
+    const paddock::v1::JobResult result = ExecuteTrue(stub, &call);
+    parts.Add(result, Microseconds(call));
     spawn.push_back(Microseconds(t1 - t0));
-    execute.push_back(Microseconds(t3 - t2));
+    execute.push_back(Microseconds(call));
   }
   printf(
       "%lld ms between calls   median %5.0f us = %.2f x posix_spawn   "
@@ -148,14 +151,14 @@ int main(int argc, char** argv) {
     stubs.push_back(
         paddock::v1::ExecutionService::NewStub(grpc::CreateCustomChannel(
             argv[1], grpc::InsecureChannelCredentials(), arguments)));
-    ExecuteTrue(stubs.back().get());
+    ExecuteTrue(stubs.back().get(), nullptr);
   }
   MeasureLatency(stubs[0].get(), std::chrono::milliseconds(4));
   MeasureLatency(stubs[0].get(), std::chrono::milliseconds(0));
   for (const int callers : {1, 2, 8}) {
     const double spawn = CallsPerSecond(callers, [](int) { SpawnTrue(); });
-    const double jobs =
-        CallsPerSecond(callers, [&](int i) { ExecuteTrue(stubs[i].get()); });
+    const double jobs = CallsPerSecond(
+        callers, [&](int i) { ExecuteTrue(stubs[i].get(), nullptr); });
     printf("%d caller%s  %6.0f jobs/s = %.2f x posix_spawn's rate\n", callers,
            callers == 1 ? " " : "s", jobs, jobs / spawn);
   }
