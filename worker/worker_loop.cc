@@ -112,6 +112,7 @@ absl::Status WorkerLoop::BuildWarm() {
   stats_changed_ = true;
   if (sandbox.ok()) {
     build_failures_in_a_row_ = 0;
+    if (expected_limits_) sandbox->Expect(*expected_limits_);
     warm_.push_back(*std::move(sandbox));
     AddElapsed(begin, stats_.mutable_stats()->add_setups());
     return absl::OkStatus();
@@ -202,6 +203,7 @@ absl::Status WorkerLoop::HandleRun(internal::v1::RunRequest* request) {
   if (!known) return absl::InvalidArgumentError("unknown image");
 
   ASSIGN_OR_RETURN(WarmSandbox sandbox, TakeWarm(spec.kind));
+  expected_limits_ = spec.limits;
   const absl::Duration waited = absl::Now() - begin;
   RunningProgram program = std::move(sandbox).Start(spec);
   if (program.started()) {

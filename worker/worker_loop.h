@@ -48,6 +48,8 @@ class WorkerLoop {
   SandboxFactory factory_;
   // What the next warm sandbox is built for: what was asked for last.
   SandboxKind expected_;
+  // Of the last request: the next one probably has the same.
+  std::optional<ProgramLimits> expected_limits_;
   std::deque<WarmSandbox> warm_;
   std::deque<DeadSandbox> dead_;
   internal::v1::WorkerMessage stats_;

@@ -29,6 +29,7 @@ class SandboxCgroup {
   // Closes what only the clone needs.
   virtual void CloseJoinFiles() = 0;
 
+  // Writes only what differs from the last call's.
   virtual absl::Status SetLimits(const ProgramLimits& limits) = 0;
 
   // CPU time of all that ever ran in the group.

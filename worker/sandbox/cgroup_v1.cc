@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -76,29 +77,22 @@ class CgroupV1 : public SandboxCgroup {
   }
 
   absl::Status SetLimits(const ProgramLimits& limits) override {
-    const CgroupDirectory& memory = directories_["memory"];
-    const std::string bytes = absl::StrCat(limits.memory_bytes);
-    RETURN_IF_ERROR(memory.Write("memory.limit_in_bytes", bytes));
-    // Memory and swap together must not be less than memory: so in this order.
-    absl::Status swap = memory.Write("memory.memsw.limit_in_bytes", bytes);
-    if (absl::IsNotFound(swap)) {
-      if (has_swap_) {
-        return absl::FailedPreconditionError(
-            "this host has swap, and no memory.memsw.limit_in_bytes to keep a "
-            "program from it");
-      }
-    } else if (!swap.ok()) {
-      return swap;
+    RETURN_IF_ERROR(SetMemory(limits.memory_bytes));
+    if (limits.processes != processes_) {
+      RETURN_IF_ERROR(directories_["pids"].Write(
+          "pids.max", absl::StrCat(limits.processes)));
+      processes_ = limits.processes;
     }
-    RETURN_IF_ERROR(
-        directories_["pids"].Write("pids.max", absl::StrCat(limits.processes)));
     const int64_t quota = CpuQuotaMicros(limits.cpus);
-    if (quota < 0) return absl::OkStatus();
+    if (quota == quota_micros_) return absl::OkStatus();
     if (!directories_.contains("cpu")) {
       return absl::FailedPreconditionError(
           "cpus cannot be limited: this host gives us no cpu controller");
     }
-    return directories_["cpu"].Write("cpu.cfs_quota_us", absl::StrCat(quota));
+    RETURN_IF_ERROR(
+        directories_["cpu"].Write("cpu.cfs_quota_us", absl::StrCat(quota)));
+    quota_micros_ = quota;
+    return absl::OkStatus();
   }
 
   absl::StatusOr<absl::Duration> CpuTime() override {
@@ -145,6 +139,27 @@ class CgroupV1 : public SandboxCgroup {
   }
 
  private:
+  absl::Status SetMemory(int64_t bytes) {
+    if (bytes == memory_bytes_) return absl::OkStatus();
+    // Memory and swap together must never be less than memory.
+    if (bytes > memory_bytes_) RETURN_IF_ERROR(SetMemoryAndSwap(bytes));
+    RETURN_IF_ERROR(directories_["memory"].Write("memory.limit_in_bytes",
+                                                 absl::StrCat(bytes)));
+    if (bytes < memory_bytes_) RETURN_IF_ERROR(SetMemoryAndSwap(bytes));
+    memory_bytes_ = bytes;
+    return absl::OkStatus();
+  }
+
+  absl::Status SetMemoryAndSwap(int64_t bytes) {
+    absl::Status status = directories_["memory"].Write(
+        "memory.memsw.limit_in_bytes", absl::StrCat(bytes));
+    if (!absl::IsNotFound(status)) return status;
+    if (!has_swap_) return absl::OkStatus();
+    return absl::FailedPreconditionError(
+        "this host has swap, and no memory.memsw.limit_in_bytes to keep a "
+        "program from it");
+  }
+
   static void SetDuration(std::optional<int64_t> nanos,
                           std::optional<absl::Duration>* duration) {
     if (nanos) *duration = absl::Nanoseconds(*nanos);
@@ -176,6 +191,10 @@ class CgroupV1 : public SandboxCgroup {
   UniqueFd cpu_usage_;
   UniqueFd oom_control_;
   UniqueFd oom_event_;
+  // As last set.
+  int64_t memory_bytes_ = std::numeric_limits<int64_t>::max();
+  int32_t processes_ = 0;
+  int64_t quota_micros_ = -1;
 };
 
 class CgroupV1Factory : public CgroupFactory {

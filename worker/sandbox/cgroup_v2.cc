@@ -50,12 +50,22 @@ class CgroupV2 : public SandboxCgroup {
   }
 
   absl::Status SetLimits(const ProgramLimits& limits) override {
-    RETURN_IF_ERROR(
-        dir().Write("memory.max", absl::StrCat(limits.memory_bytes)));
-    RETURN_IF_ERROR(dir().Write("pids.max", absl::StrCat(limits.processes)));
+    if (limits.memory_bytes != memory_bytes_) {
+      RETURN_IF_ERROR(
+          dir().Write("memory.max", absl::StrCat(limits.memory_bytes)));
+      memory_bytes_ = limits.memory_bytes;
+    }
+    if (limits.processes != processes_) {
+      RETURN_IF_ERROR(dir().Write("pids.max", absl::StrCat(limits.processes)));
+      processes_ = limits.processes;
+    }
     const int64_t quota = CpuQuotaMicros(limits.cpus);
-    if (quota < 0) return absl::OkStatus();
-    return dir().Write("cpu.max", absl::StrCat(quota, " ", kCpuPeriodMicros));
+    if (quota == quota_micros_) return absl::OkStatus();
+    RETURN_IF_ERROR(dir().Write(
+        "cpu.max", absl::StrCat(quota < 0 ? "max" : absl::StrCat(quota), " ",
+                                kCpuPeriodMicros)));
+    quota_micros_ = quota;
+    return absl::OkStatus();
   }
 
   absl::StatusOr<absl::Duration> CpuTime() override {
@@ -122,6 +132,10 @@ class CgroupV2 : public SandboxCgroup {
 
   KillGroup group_;
   UniqueFd cpu_stat_;
+  // As last set.
+  int64_t memory_bytes_ = 0;
+  int32_t processes_ = 0;
+  int64_t quota_micros_ = -1;
 };
 
 class CgroupV2Factory : public CgroupFactory {

@@ -240,6 +240,12 @@ absl::Status WarmSandbox::WriteIdMaps(pid_t program) {
                     absl::string_view(&init::kIdMapsWritten, 1));
 }
 
+void WarmSandbox::Expect(const ProgramLimits& limits) {
+  // What fails here fails again, and is told, if a request wants it.
+  parts_.workspace_.SetBounds(limits, {}).IgnoreError();
+  parts_.cgroup_->SetLimits(limits).IgnoreError();
+}
+
 RunningProgram WarmSandbox::Start(const RunSpec& spec) && {
   return RunningProgram(std::move(parts_), std::move(stdout_),
                         std::move(stderr_), spec);

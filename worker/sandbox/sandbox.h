@@ -68,6 +68,9 @@ class WarmSandbox {
 
   const SandboxKind& kind() const { return kind_; }
 
+  // Sets the limits that the next request probably has, to spare it the time.
+  void Expect(const ProgramLimits& limits);
+
   // Puts inputs and limits in place and hands the program its plan. `spec` must
   // outlive the result. Whatever goes wrong is in the report of Wait.
   RunningProgram Start(const RunSpec& spec) &&;

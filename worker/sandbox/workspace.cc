@@ -198,10 +198,14 @@ absl::Status Workspace::SetBounds(const ProgramLimits& limits,
     bytes += RoundUpToPage(input.data.size());
     inodes += 1;
   }
+  if (bytes == bytes_ && inodes == inodes_) return absl::OkStatus();
   ASSIGN_OR_RETURN(UniqueFd context, PickFilesystem(work_.get()));
   RETURN_IF_ERROR(SetOption(context.get(), "size", absl::StrCat(bytes)));
   RETURN_IF_ERROR(SetOption(context.get(), "nr_inodes", absl::StrCat(inodes)));
-  return Reconfigure(context.get());
+  RETURN_IF_ERROR(Reconfigure(context.get()));
+  bytes_ = bytes;
+  inodes_ = inodes;
+  return absl::OkStatus();
 }
 
 absl::Status Workspace::MakeWorkReadOnly() {

@@ -21,7 +21,8 @@ class Workspace {
 
   // Gives /work the bounds of `limits`, with room on top for inputs that the
   // program may not write: those are the service's, not the program's. To be
-  // called before the program has its plan.
+  // called before the program has its plan. Costs nothing where they are the
+  // last call's.
   absl::Status SetBounds(const ProgramLimits& limits,
                          const std::vector<InputFile>& inputs);
 
@@ -48,6 +49,8 @@ class Workspace {
   UniqueFd work_;
   UniqueFd tmp_;
   UniqueFd shm_;
+  int64_t bytes_ = 0;  // bounds as last set
+  int64_t inodes_ = 0;
 };
 
 }  // namespace paddock
