@@ -17,7 +17,9 @@
 namespace paddock::init {
 namespace {
 
-// What the worker or its starter ignored or blocked is not the program's.
+// What the worker or its starter ignored or blocked is not the program's, nor
+// is a personality, which execve(2) keeps: address randomization may be off in
+// it.
 bool ResetSignals() {
   for (int signal = 1; signal < NSIG; ++signal) {
     if (signal == SIGKILL || signal == SIGSTOP) continue;
@@ -30,7 +32,8 @@ bool ResetSignals() {
   }
   sigset_t none;
   sigemptyset(&none);
-  return sigprocmask(SIG_SETMASK, &none, nullptr) == 0;
+  return sigprocmask(SIG_SETMASK, &none, nullptr) == 0 &&
+         syscall(SYS_personality, 0) >= 0;
 }
 
 // By writing "0" to `tasks`, not a pid to `cgroup.procs`: that waits for an RCU
