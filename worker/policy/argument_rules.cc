@@ -1,9 +1,11 @@
+#include <linux/fscrypt.h>
 #include <linux/memfd.h>
 #include <linux/sched.h>
 #include <linux/shm.h>
 #include <netinet/in.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 
 #include "worker/policy/rules.h"
@@ -63,6 +65,14 @@ constexpr ArgumentRule kArgumentRules[] = {
     {"ioctl", Errno(EPERM), "types into a terminal", {IntIs(1, TIOCSTI)}},
     {"ioctl", Errno(EPERM), "pastes into a console", {IntIs(1, TIOCLINUX)}},
     {"ioctl", Errno(EPERM), "line disciplines: drivers", {IntIs(1, TIOCSETD)}},
+    {"ioctl",
+     Errno(EPERM),
+     "a key of a file system outlives the job",
+     {IntIs(1, FS_IOC_ADD_ENCRYPTION_KEY)}},
+    {"prctl",
+     Errno(EPERM),
+     "keeps the other half of a core from every other job",
+     {IntIs(0, PR_SCHED_CORE)}},
     {"fcntl", Errno(EPERM), "as inotify", {IntIs(1, kDirectoryNotify)}},
 
     {"mmap",

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <linux/audit.h>
+#include <linux/fs.h>
+#include <linux/fscrypt.h>
 #include <linux/memfd.h>
 #include <linux/sched.h>
 #include <linux/shm.h>
@@ -9,6 +11,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 
 #include <random>
@@ -93,6 +96,20 @@ TEST_F(ProgramArgumentsTest, TerminalRequestsByTheirLowHalf) {
         uint64_t{TIOCSCTTY}, uint64_t{FIONBIO}}) {
     EXPECT_EQ(On("ioctl", {0, request}), kAllow) << request;
   }
+}
+
+TEST_F(ProgramArgumentsTest, KeysOfFileSystems) {
+  const uint64_t add = FS_IOC_ADD_ENCRYPTION_KEY;
+  EXPECT_EQ(On("ioctl", {3, add}), Errno(EPERM));
+  EXPECT_EQ(On("ioctl", {3, add | kHigh}), Errno(EPERM));
+  EXPECT_EQ(On("ioctl", {3, FS_IOC_GETFLAGS}), kAllow);
+}
+
+TEST_F(ProgramArgumentsTest, CoreScheduling) {
+  EXPECT_EQ(On("prctl", {PR_SCHED_CORE, 1}), Errno(EPERM));
+  EXPECT_EQ(On("prctl", {PR_SCHED_CORE | kHigh, 1}), Errno(EPERM));
+  EXPECT_EQ(On("prctl", {PR_SET_NAME}), kAllow);
+  EXPECT_EQ(On("prctl", {PR_SCHED_CORE + 1}), kAllow);
 }
 
 TEST_F(ProgramArgumentsTest, DirectoryNotification) {
