@@ -1,6 +1,7 @@
 """One worker slot, and a sandbox that is looked at after every attack."""
 
 import os
+import subprocess
 import sys
 
 import pytest
@@ -11,6 +12,7 @@ from harness import paths  # noqa: E402
 
 sys.path.insert(0, paths.STUBS)
 
+pytest.register_assert_rewrite("attack")
 from harness.fixtures import *  # noqa: E402,F401,F403
 import attack  # noqa: E402
 
@@ -24,3 +26,21 @@ def server_config():
 @pytest.fixture(scope="session")
 def sandbox(api):
     return attack.Sandbox(api)
+
+
+@pytest.fixture(scope="session")
+def sleeper():
+    """The pid of a process of the host that does nothing."""
+    process = subprocess.Popen(["/bin/sleep", "1000"])
+    yield process.pid
+    process.kill()
+    process.wait()
+
+
+@pytest.fixture
+def victim():
+    """The pid of a process of the host that an attack's control may end."""
+    process = subprocess.Popen([paths.PROBE, "sleep", "1000"])
+    yield process.pid
+    process.kill()
+    process.wait()

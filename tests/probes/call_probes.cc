@@ -6,14 +6,19 @@
 //   z:            the address of zeros
 //   i:1,2 w:1,2   the address of 32-bit or 64-bit numbers, zeros behind them
 //   p:/bin/a,b    the address of string addresses, as argv
+//   u:/path u:@x  a socket's address, of 110 bytes; with @ an abstract one
 //   $0            what call 0 returned; also in i: and w:
-//   @0            the address of the first block that was made (s: z: i: w: p:)
+//   @0            the address of the first block that was made (s: z: i: w:
+//   ...)
 // Stops at the first call that fails: "done" is how many did not.
 #include <seccomp.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -83,6 +88,11 @@ long ArgumentOf(Calls* calls, const std::string& word) {
   switch (word[0]) {
     case 's':
       memcpy(block, rest.c_str(), rest.size() + 1);
+      break;
+    case 'u':
+      block[0] = AF_UNIX;
+      memcpy(block + offsetof(sockaddr_un, sun_path), rest.data(), rest.size());
+      if (rest[0] == '@') block[offsetof(sockaddr_un, sun_path)] = '\0';
       break;
     case 'z':
       break;

@@ -72,28 +72,20 @@ int Exit(char** arguments) {
   _exit(static_cast<int>(ParseNumber(arguments[0])));
 }
 
-// getpid by the 32-bit entry, which no 64-bit program uses.
-int CallForeignArchitecture(char** /*arguments*/) {
-#if defined(__x86_64__)
-  int64_t result = 20;
-  asm volatile("int $0x80"
-               : "+a"(result)
-               :
-               : "memory", "r8", "r9", "r10", "r11");
-  return Report(result, result < 0 ? static_cast<int>(-result) : 0);
-#else
-  return Report(0, ENOSYS);
-#endif
-}
-
 int UnshareUser(char** /*arguments*/) {
   return Report(0, unshare(CLONE_NEWUSER) == 0 ? 0 : errno);
 }
 
-int OpenSocket(char** arguments) {
-  const int fd = socket(static_cast<int>(ParseNumber(arguments[0])),
-                        SOCK_STREAM | SOCK_CLOEXEC, 0);
-  return Report(fd, fd < 0 ? errno : 0);
+// The first thread ends alone, as if that were the program's end; a second one
+// ends the program later.
+int ExitLeader(char** arguments) {
+  const int status = static_cast<int>(ParseNumber(arguments[0]));
+  std::thread([status] {
+    usleep(100 * 1000);
+    _exit(status);
+  }).detach();
+  syscall(SYS_exit, 0);
+  return 0;
 }
 
 int SignalEveryone(char** /*arguments*/) {
@@ -108,9 +100,8 @@ const Probe kProcessProbes[] = {
     {"daemon", 1, "SECONDS that a deaf orphan lives", Daemon},
     {"signal", 1, "NUMBER sent to itself", RaiseSignal},
     {"exit", 1, "STATUS", Exit},
-    {"foreign-call", 0, "", CallForeignArchitecture},
     {"unshare-user", 0, "", UnshareUser},
-    {"socket", 1, "FAMILY", OpenSocket},
+    {"exit-leader", 1, "STATUS, some time after its first thread", ExitLeader},
     {"kill-all", 0, "", SignalEveryone},
     {nullptr, 0, nullptr, nullptr},
 };

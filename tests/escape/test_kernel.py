@@ -1,0 +1,304 @@
+"""Kernel: attacks 25 to 33 of README.md."""
+
+from errno import (EBADF, EFAULT, EINVAL, EIO, ENODEV, ENOENT, ENOEXEC, ENOKEY,
+                   ENOMEM, ENOSYS, ENOTTY, EOPNOTSUPP, EPERM)
+import fcntl
+import os
+import pty
+import re
+import struct
+import termios
+
+import pytest
+
+from attack import attacks
+from attack import calls
+from attack import host_output
+from attack import on_host
+
+# 25. Namespaces of its own.
+
+FLAGS = {"time": 0x80, "mount": 0x20000, "cgroup": 0x2000000,
+         "names": 0x4000000, "ipc": 0x8000000, "user": 0x10000000,
+         "pid": 0x20000000, "net": 0x40000000}
+SIGCHLD, HIGH = 17, 1 << 32
+
+
+@attacks(
+    *(calls(f"unshare_{name}", f"unshare {flag}")
+      for name, flag in FLAGS.items()),
+    *(calls(f"clone_{name}", f"clone {flag | SIGCHLD} 0 0 0 0")
+      for name, flag in FLAGS.items()),
+    *(calls(f"clone3_{name}", f"clone3 w:{flag},0,0,0,{SIGCHLD},0,0,0 64",
+            inside=ENOSYS) for name, flag in FLAGS.items()),
+    calls("unshare_user_and_mount", "unshare 0x10020000"),
+    calls("unshare_files", "unshare 0x400"),
+    calls("unshare_nothing", "unshare 0"),
+    calls("clone_user_and_net", f"clone {0x50000000 | SIGCHLD} 0 0 0 0"),
+    calls("clone_high_bits", f"clone {HIGH | 0x10000000 | SIGCHLD} 0 0 0 0"),
+    calls("clone3_plain", f"clone3 w:0,0,0,0,{SIGCHLD},0,0,0 64",
+          inside=ENOSYS),
+    calls("clone_plain", f"clone {SIGCHLD} 0 0 0 0", inside=0),
+)
+def test_no_new_namespace(sandbox, attack):
+    attack.check(sandbox)
+
+
+# 26. Parts of the kernel with a history.
+
+ANY_BUILD = (0, ENOSYS, EPERM)
+
+
+@attacks(
+    calls("io_uring_setup", "io_uring_setup 4 z:", inside=ENOSYS,
+          host=ANY_BUILD),
+    calls("io_uring_enter", "io_uring_enter -1 1 0 0 0 0", inside=ENOSYS,
+          host=EBADF),
+    calls("io_uring_register", "io_uring_register -1 0 0 0", inside=ENOSYS,
+          host=(EBADF, EINVAL)),
+    calls("bpf_map", "bpf 0 i:2,4,4,1,0 72"),
+    calls("bpf_program", "bpf 5 i:1,2 72", host=(EINVAL, EFAULT)),
+    calls("bpf_object", "bpf 7 z: 72", host=(EINVAL, EFAULT, ENOENT)),
+    calls("perf_software", "perf_event_open i:1,112,0,0 0 -1 -1 0"),
+    calls("perf_all", "perf_event_open i:1,112,0,0 -1 0 -1 0"),
+    calls("userfaultfd", "userfaultfd 0", host=ANY_BUILD),
+    calls("userfaultfd_user_only", "userfaultfd 1", host=ANY_BUILD),
+    calls("memfd_secret", "memfd_secret 0", host=ANY_BUILD),
+    calls("inotify", "inotify_init1 0"),
+    calls("fanotify", "fanotify_init 0 0", host=ANY_BUILD),
+    calls("directory_notify", "openat -100 s:/usr 0", "fcntl $0 1026 1"),
+    calls("directory_notify_high", "openat -100 s:/usr 0",
+          f"fcntl $0 {HIGH | 1026} 1"),
+    calls("aio", "io_setup 1 z:"),
+    calls("vmsplice", "vmsplice -1 0 0 0", host=EBADF),
+    calls("remap_file_pages", "remap_file_pages 0 0 0 0 0", host=EINVAL),
+    calls("cachestat", "451 -1 z: z: 0", host=EBADF, since=(6, 5)),
+    calls("lsm_list", "461 z: w:4096 0", since=(6, 8)),
+    calls("lsm_attribute", "459 100 z: w:4096 0", since=(6, 8),
+          host=(EINVAL, EOPNOTSUPP, 0)),
+    calls("mbind", "mbind 0 0 0 0 0 0", host=(0, ENOSYS, EINVAL)),
+    calls("mempolicy", "set_mempolicy 0 0 0", host=(0, ENOSYS)),
+    calls("quota", "quotactl 0x80000100 0 0 0",
+          host=(0, ENOSYS, EINVAL, ENODEV)),
+    # A key in the file system's own ring outlives the job.
+    calls("file_system_key", "openat -100 s:/usr 0", "ioctl $0 0xc0506617 z:",
+          host=(EOPNOTSUPP, ENOTTY, EINVAL)),
+    # A cookie that keeps the other half of a core idle for everybody else.
+    calls("core_scheduling", "prctl 62 1 0 0 0", host=(0, EINVAL, ENODEV)),
+    calls("core_scheduling_high", f"prctl {HIGH | 62} 1 0 0 0",
+          host=(0, EINVAL, ENODEV)),
+    calls("number_of_tomorrow", "600", inside=ENOSYS, host=ENOSYS),
+)
+def test_no_such_part_of_the_kernel(sandbox, attack):
+    attack.check(sandbox)
+
+
+# 27. Keys.
+
+@attacks(
+    calls("add", "add_key s:user s:escape s:x 1 -2"),
+    calls("add_to_user", "add_key s:user s:escape s:x 1 -1"),
+    calls("request", "request_key s:user s:escape-none 0 0", host=ENOKEY),
+    calls("session", "keyctl 1 0"),
+    calls("persistent", "keyctl 22 -1 -2", host=(0, EOPNOTSUPP)),
+    calls("process_ring", "keyctl 0 -2 1"),
+    calls("describe", "keyctl 6 -3 z: 100", host=(0, ENOKEY)),
+)
+def test_no_key(sandbox, attack):
+    attack.check(sandbox)
+
+
+# 28. The numbers of other architectures.
+
+@pytest.mark.parametrize("number, call", [
+    (20, "getpid"), (1, "exit"), (11, "execve"), (120, "clone"),
+    (310, "unshare"), (117, "ipc"), (54, "ioctl"), (26, "ptrace")])
+def test_no_call_by_the_32_bit_entry(sandbox, number, call):
+    assert sandbox.violation("int80", number, 0, 0, 0) == (call, "i386")
+    assert on_host("int80", 20, 0, 0, 0)["errno"] == 0
+
+
+def test_no_call_from_a_32_bit_segment(sandbox):
+    assert sandbox.violation("segment32", 20) == ("getpid", "i386")
+    assert on_host("segment32", 20)["errno"] == 0
+
+
+# An ELF header, a program header, and: mov $1, %eax; mov $42, %ebx; int $0x80.
+ELF32 = struct.pack(
+    "<4s5B7xHHIIIIIHHHHHH IIIIIIII", b"\x7fELF", 1, 1, 1, 0, 0, 2, 3, 1,
+    0x400054, 52, 0, 0, 52, 32, 1, 0, 0, 0,
+    1, 0, 0x400000, 0x400000, 96, 96, 5, 0x1000,
+) + bytes.fromhex("b801000000bb2a000000cd80")
+
+
+def test_no_32_bit_program(sandbox, tmp_path):
+    program = tmp_path / "program"
+    program.write_bytes(ELF32)
+    program.chmod(0o755)
+    assert os.spawnv(os.P_WAIT, program, ["program"]) == 42
+    result = sandbox.run("./program", inputs={"program": ELF32})
+    assert result.violation.architecture == "i386", result
+    assert result.violation.system_call == "exit"
+
+
+@pytest.mark.parametrize("number", [39, 41, 101, 272, 512, 520, 521, 545])
+def test_no_x32(sandbox, number):
+    assert sandbox.report("calls", f"{1 << 30 | number} 0 0 0")["errno"] == (
+        ENOSYS)
+    assert sandbox.report("calls", "39") == {"done": 1, "errno": 0}
+
+
+# 29. Typing into a terminal.
+
+TIOCSTI, TIOCLINUX, TIOCSETD, N_TTY = 0x5412, 0x541c, 0x5423, 0
+
+
+@pytest.mark.parametrize("high", [0, 1 << 32, 1 << 63, 0xffffffff << 32])
+@pytest.mark.parametrize("name, request_number, argument", [
+    ("TIOCSTI", TIOCSTI, "s:x"), ("TIOCSETD", TIOCSETD, f"i:{N_TTY}")])
+def test_no_terminal_is_typed_into(
+        sandbox, high, name, request_number, argument):
+    line = f"ioctl 0 {high | request_number} {argument}"
+    master, slave = pty.openpty()
+
+    def take_terminal():
+        fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
+    control = on_host("calls", line, stdin=slave, preexec_fn=take_terminal)
+    os.close(master)
+    os.close(slave)
+    # EIO: dev.tty.legacy_tiocsti is 0, and the caller not privileged.
+    assert control["errno"] in ((0, EIO) if name == "TIOCSTI" else (0,))
+    assert sandbox.report("calls", line)["errno"] == EPERM
+    # Without the rule it would be the device that refuses.
+    assert sandbox.report("calls", "ioctl 0 0x5401 z:")["errno"] == ENOTTY
+
+
+@attacks(
+    calls("console", f"ioctl 0 {TIOCLINUX} i:2", host=ENOTTY),
+    calls("console_high", f"ioctl 0 {HIGH | TIOCLINUX} i:2", host=ENOTTY),
+)
+def test_no_console_is_pasted_into(sandbox, attack):
+    attack.check(sandbox)
+
+
+# 30. What programs are executed like.
+
+@attacks(
+    *(calls(name, f"personality {value}") for name, value in (
+        ("no_randomize", 0x40000), ("read_implies_exec", 0x400000),
+        ("linux32", 8), ("mmap_page_zero", 0x100000), ("short_inode",
+                                                       0x1000000),
+        ("no_randomize_high", HIGH | 0x40000), ("zero_high", HIGH),
+        ("ask_high", HIGH | 0xffffffff))),
+    calls("ask", "personality 0xffffffff", inside=0),
+    calls("default", "personality 0", inside=0),
+    calls("read_segments", "modify_ldt 0 z: 8"),
+    calls("write_segment", "modify_ldt 1 i:0,0,0,1 16"),
+    calls("write_old_segment", "modify_ldt 17 i:0,0,0,1 16"),
+)
+def test_no_odd_execution(sandbox, attack):
+    attack.check(sandbox)
+
+
+# 31. What belongs to the machine.
+
+@attacks(
+    calls("settimeofday", "settimeofday 0 0"),
+    calls("clock_settime", "clock_settime 0 0", host=EFAULT),
+    calls("adjtimex", "adjtimex z:"),
+    calls("clock_adjtime", "clock_adjtime 0 z:"),
+    calls("sethostname", "sethostname s:x 1", new="u"),
+    calls("setdomainname", "setdomainname s:x 1", new="u"),
+    calls("accounting", "acct s:/nonexistent", host=(ENOENT, ENOSYS)),
+    calls("vhangup", "vhangup"),
+    calls("ustat", "ustat 0 z:", host=EINVAL),
+    calls("sysfs", "sysfs 3", host=(0, ENOSYS)),
+)
+def test_nothing_of_the_machine_is_changed(sandbox, attack):
+    attack.check(sandbox)
+
+
+@pytest.mark.parametrize("name, line, host", [
+    ("reboot", "reboot 0xfee1dead 672274793 0x1234 0", EINVAL),
+    ("swapon", "swapon s:/nonexistent 0", (ENOENT, ENOSYS)),
+    ("swapoff", "swapoff s:/nonexistent", (ENOENT, ENOSYS)),
+    ("kexec_load", "kexec_load 0 9999 0 0", (EINVAL, ENOSYS)),
+    ("kexec_file_load", "kexec_file_load -1 -1 0 0 0xffff", (EINVAL, ENOSYS)),
+    ("init_module", "init_module z: 0 s:", (ENOEXEC, ENOSYS)),
+    ("finit_module", "finit_module -1 s: 0", (EBADF, ENOSYS)),
+    ("delete_module", "delete_module s:escape_none 0x800", (ENOENT, ENOSYS)),
+    ("iopl", "iopl 0", (0, ENOSYS)), ("ioperm", "ioperm 0 1 0", (0, ENOSYS))])
+def test_who_reaches_for_the_machine_is_ended(sandbox, name, line, host):
+    wanted = host if isinstance(host, tuple) else (host,)
+    assert on_host("calls", line)["errno"] in wanted
+    assert sandbox.violation("calls", line) == (name, "x86_64")
+
+
+def test_the_host_name_is_hidden(sandbox):
+    name = sandbox.run("/bin/uname", "-n").stdout.data.decode().strip()
+    assert name and name != os.uname().nodename
+
+
+def test_a_flush_touches_no_disk(sandbox):
+    """`sync` would make every job of the host wait: it returns at once."""
+    assert sandbox.report("calls", "sync", "openat -100 s:/usr 0",
+                          "syncfs $1") == {"done": 3, "errno": 0}
+    # Control: that it is not the kernel which answers shows in a descriptor
+    # that is none.
+    assert on_host("calls", "syncfs -1")["errno"] == EBADF
+    assert sandbox.report("calls", "syncfs -1") == {"done": 1, "errno": 0}
+
+
+# 32. The kernel's log and addresses.
+
+@attacks(
+    calls("size", "syslog 10 0 0"),
+    calls("read", "syslog 3 z: 1000"),
+    calls("clear", "syslog 5 0 0"),
+)
+def test_no_kernel_log(sandbox, attack):
+    # "clear" only marks what was shown already; root may do it anywhere.
+    attack.check(sandbox)
+
+
+def test_no_kernel_address_is_told(sandbox):
+    address = re.compile(rb"\bffff[0-9a-f]{12}\b")
+    own = ("cat /proc/self/stat /proc/self/syscall /proc/self/wchan "
+           "/proc/self/net/unix /proc/self/net/packet /proc/self/net/netlink "
+           "/proc/self/mountstats /proc/self/sched /proc/self/statm; "
+           "grep -v vsyscall /proc/self/maps")
+    seen = sandbox.shell(own).stdout.data
+    assert len(seen) > 500
+    assert not address.search(seen)
+    assert address.search(host_output("/bin/sh", "-c",
+                                      "head -c 4096 /proc/kallsyms"))
+
+
+# 33. Huge pages, which no memory limit counts.
+
+ANONYMOUS = 0x4022  # private, anonymous, without reserving
+MAP_HUGETLB, MFD_HUGETLB, SHM_HUGETLB = 0x40000, 4, 0x800
+SIZES = {"default": 0, "2m": 21, "1g": 30, "64k": 16}
+
+
+@attacks(
+    *(calls(f"map_{name}", f"mmap 0 {1 << max(size, 21)} 3 "
+            f"{ANONYMOUS | MAP_HUGETLB | size << 26} -1 0",
+            host=0 if name in ("default", "2m") else (0, EINVAL, ENOMEM))
+      for name, size in SIZES.items()),
+    calls("map_shared", f"mmap 0 0x200000 3 {0x4021 | MAP_HUGETLB} -1 0"),
+    calls("map_high_bits", f"mmap 0 0x200000 3 "
+          f"{HIGH | ANONYMOUS | MAP_HUGETLB} -1 0"),
+    *(calls(f"memfd_{name}", f"memfd_create s:x {MFD_HUGETLB | size << 26}",
+            host=0 if name in ("default", "2m") else (0, EINVAL, ENODEV))
+      for name, size in SIZES.items()),
+    calls("memfd_high_bits", f"memfd_create s:x {HIGH | MFD_HUGETLB}"),
+    *(calls(f"shm_{name}", f"shmget 0 {1 << max(size, 21)} "
+            f"{SHM_HUGETLB | 0x1000 | 0o600 | size << 26}", new="i",
+            host=0 if name in ("default", "2m") else (0, EINVAL, ENOMEM))
+      for name, size in SIZES.items()),
+    calls("plain_memory", f"mmap 0 0x200000 3 {ANONYMOUS} -1 0",
+          "memfd_create s:x 0", "shmget 0 4096 0600", inside=0, new="i"),
+)
+def test_no_huge_page(sandbox, attack):
+    attack.check(sandbox)

@@ -1,0 +1,277 @@
+"""Network: attacks 21 to 24 of README.md."""
+
+from errno import (EACCES, EAFNOSUPPORT, ECONNREFUSED, EINVAL, ENETUNREACH,
+                   ENOENT, ENOPROTOOPT, EOPNOTSUPP, EPERM,
+                   EPROTONOSUPPORT, ESOCKTNOSUPPORT)
+import contextlib
+import os
+import socket
+import tempfile
+
+import pytest
+
+from attack import attacks
+from attack import calls
+from attack import host_output
+from attack import on_host
+from paddock.v1 import process_pb2
+
+LOOPBACK = dict(network=process_pb2.NETWORK_LOOPBACK)
+AF_UNIX, AF_INET, AF_INET6, AF_NETLINK, AF_PACKET = 1, 2, 10, 16, 17
+STREAM, DGRAM, RAW, SEQPACKET = 1, 2, 3, 5
+TCP, UDP = f"socket {AF_INET} {STREAM} 0", f"socket {AF_INET} {DGRAM} 0"
+TCP6 = f"socket {AF_INET6} {STREAM} 0"
+
+
+def _inet(address, port):
+    word = int.from_bytes(socket.inet_aton(address), "little")
+    return f"i:{AF_INET | socket.htons(port) << 16},{word} 16"
+
+
+def _inet6(address, port):
+    raw = socket.inet_pton(socket.AF_INET6, address)
+    words = [int.from_bytes(raw[i:i + 4], "little") for i in range(0, 16, 4)]
+    return (f"i:{AF_INET6 | socket.htons(port) << 16},0,"
+            f"{','.join(map(str, words))},0 28")
+
+
+# 21. Interfaces and routes.
+
+def test_there_is_no_interface_but_loopback(sandbox):
+    script = "tail -n +3 /proc/self/net/dev | cut -d: -f1 | tr -d ' '"
+    for fields in ({}, LOOPBACK):
+        assert sandbox.shell(script, **fields).stdout.data == b"lo\n"
+    assert set(host_output("/bin/sh", "-c", script).split()) >= {b"lo"}
+
+
+def test_there_is_no_route(sandbox):
+    script = "tail -n +2 /proc/self/net/route; cut -c1-32 /proc/self/net/"\
+             "ipv6_route | grep -v '^0*$' | grep -v '^0*1$'; true"
+    for fields in ({}, LOOPBACK):
+        assert not sandbox.shell(script, **fields).stdout.data
+
+
+LO = 0x6f6c
+
+
+@attacks(
+    calls("lo_down", UDP, f"ioctl $0 0x8914 i:{LO},0,0,0,0", new="n"),
+    calls("address", UDP, f"ioctl $0 0x8916 i:{LO},0,0,0,2,0x0100000a",
+          new="n"),
+    calls("mtu", UDP, f"ioctl $0 0x8922 i:{LO},0,0,0,1500", new="n"),
+    calls("mark", UDP, "setsockopt $0 1 36 i:1 4"),
+    calls("priority", UDP, "setsockopt $0 1 12 i:7 4"),
+    calls("force_buffer", UDP, "setsockopt $0 1 33 i:0x10000000 4"),
+    calls("transparent", TCP, "setsockopt $0 0 19 i:1 4"),
+    calls("repair", TCP, "setsockopt $0 6 19 i:1 4"),
+    calls("tables", TCP, "setsockopt $0 0 64 z: 0",
+          host=(EINVAL, ENOPROTOOPT)),
+    calls("low_port", TCP, f"bind $0 {_inet('127.0.0.1', 80)}", inside=EACCES,
+          new="n"),
+)
+def test_loopback_is_not_reconfigured(sandbox, attack):
+    attack.check(sandbox, **LOOPBACK)
+
+
+@attacks(
+    calls("udp", UDP, f"connect $0 {_inet('192.0.2.1', 53)}",
+          inside=ENETUNREACH, host=(0, ENETUNREACH)),
+    calls("tcp", TCP, f"connect $0 {_inet('192.0.2.1', 80)}",
+          inside=ENETUNREACH, new="n", host=ENETUNREACH),
+    calls("metadata", TCP, f"connect $0 {_inet('169.254.169.254', 80)}",
+          inside=ENETUNREACH, new="n", host=ENETUNREACH),
+    calls("broadcast", UDP, "setsockopt $0 1 6 i:1 4",
+          f"sendto $0 s:x 1 0 {_inet('255.255.255.255', 9)}",
+          inside=ENETUNREACH, host=(0, ENETUNREACH)),
+    calls("udp6", f"socket {AF_INET6} {DGRAM} 0",
+          f"connect $0 {_inet6('2001:db8::1', 53)}", inside=ENETUNREACH,
+          host=(0, ENETUNREACH)),
+    # The control: what is within reach.
+    calls("itself", UDP, f"connect $0 {_inet('127.0.0.1', 9)}", inside=0),
+)
+def test_nothing_is_reached_from_loopback(sandbox, attack):
+    attack.check(sandbox, **LOOPBACK)
+
+
+# 22. Servers on the host's loopback.
+
+@pytest.fixture(params=["grpc", "http", "tcp", "tcp6", "udp"])
+def listener(server, request):
+    """(family, type, address) of something that listens on the host."""
+    ports = {"grpc": server.ready["grpc_port"],
+             "http": server.ready["http_port"]}
+    kind = request.param
+    if kind in ports:
+        yield AF_INET, STREAM, _inet("127.0.0.1", ports[kind])
+        return
+    family = socket.AF_INET6 if kind == "tcp6" else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM if kind == "udp"
+                       else socket.SOCK_STREAM) as own:
+        own.bind(("::1" if kind == "tcp6" else "127.0.0.1", 0))
+        if kind != "udp":
+            own.listen()
+        port = own.getsockname()[1]
+        address = (_inet6("::1", port) if kind == "tcp6"
+                   else _inet("127.0.0.1", port))
+        yield int(family), int(own.type), address
+
+
+def test_no_server_of_the_host_is_reached(sandbox, listener):
+    family, kind, address = listener
+    # A datagram's refusal comes with the second.
+    lines = [f"socket {family} {kind} 0", f"connect $0 {address}",
+             "sendto $0 s:x 1 0x4000 0 0", "sendto $0 s:x 1 0x4000 0 0"]
+    assert on_host("calls", *lines)["errno"] == 0
+    assert sandbox.report("calls", *lines) == {
+        "done": 0, "errno": EAFNOSUPPORT}
+    inside = sandbox.report("calls", *lines, **LOOPBACK)
+    assert inside == {"done": 1 if kind == STREAM else 3,
+                      "errno": ECONNREFUSED}
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "127.0.0.2", "127.1.2.3"])
+def test_no_other_name_of_loopback_is_the_host_s(sandbox, server, address):
+    lines = [TCP, f"connect $0 {_inet(address, server.ready['grpc_port'])}"]
+    if address == "0.0.0.0":
+        assert on_host("calls", *lines)["errno"] == 0
+    assert sandbox.report("calls", *lines, **LOOPBACK)["errno"] == ECONNREFUSED
+
+
+def test_a_mapped_address_is_not_the_host_s(sandbox, server):
+    address = _inet6("::ffff:127.0.0.1", server.ready["grpc_port"])
+    lines = [TCP6, f"connect $0 {address}"]
+    assert on_host("calls", *lines)["errno"] == 0
+    assert sandbox.report("calls", *lines, **LOOPBACK)["errno"] == ECONNREFUSED
+
+
+def test_loopback_is_there_only_where_asked(sandbox):
+    lines = [TCP, f"bind $0 {_inet('127.0.0.1', 0)}", "listen $0 1"]
+    assert sandbox.report("calls", *lines)["errno"] == EAFNOSUPPORT
+    assert sandbox.report("calls", *lines, **LOOPBACK)["errno"] == 0
+
+
+# 23. Unix sockets of the host.
+
+@contextlib.contextmanager
+def unix_socket(kind, address):
+    with socket.socket(socket.AF_UNIX, kind) as own:
+        own.bind(address)
+        if kind != socket.SOCK_DGRAM:
+            own.listen()
+        yield
+
+
+@pytest.mark.parametrize("kind", [STREAM, DGRAM, SEQPACKET])
+@pytest.mark.parametrize("where", ["path", "abstract"])
+def test_no_unix_socket_of_the_host_is_reached(sandbox, kind, where):
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "socket")
+        name = path if where == "path" else f"@{path}"
+        length = 110 if where == "path" else 3 + len(path)
+        lines = [f"socket {AF_UNIX} {kind} 0", f"connect $0 u:{name} {length}"]
+        with unix_socket(kind, path if where == "path" else f"\0{path}"):
+            os.chmod(folder, 0o755)
+            assert on_host("calls", *lines)["errno"] == 0
+            for fields in ({}, LOOPBACK):
+                assert sandbox.report("calls", *lines, **fields) == {
+                    "done": 1,
+                    "errno": ENOENT if where == "path" else ECONNREFUSED}
+
+
+@pytest.mark.parametrize("before", ["", "/proc/self/root", "/work/../../..",
+                                    "/proc/1/root"])
+def test_the_socket_of_the_service_is_not_reached(
+        sandbox, server, sleeper, before):
+    path = before + server.ready["unix_socket"]
+    line = "connect $0 u:{} 110"
+    host = path.replace("/1/", f"/{sleeper}/")
+    assert on_host("calls", f"socket {AF_UNIX} {STREAM} 0",
+                   line.format(host))["errno"] == 0
+    assert sandbox.report("calls", f"socket {AF_UNIX} {STREAM} 0",
+                          line.format(path))["errno"] == ENOENT
+
+
+def test_no_socket_of_the_host_is_listed(sandbox):
+    script = "tail -n +2 /proc/self/net/unix"
+    assert not sandbox.shell(script).stdout.data
+    assert host_output("/bin/sh", "-c", script)
+
+
+# 24. Families, types and protocols.
+
+ON_EVERY_HOST = {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK, AF_PACKET}
+
+
+@pytest.mark.parametrize("family", range(47))
+def test_every_other_family_is_refused(sandbox, family):
+    works = False
+    for kind in (STREAM, DGRAM, RAW):
+        line = f"socket {family} {kind} 0"
+        works |= on_host("calls", line)["errno"] == 0
+        inside = sandbox.report("calls", line)["errno"]
+        if family != AF_UNIX:
+            assert inside == EAFNOSUPPORT
+        else:
+            assert inside == (EPERM if kind == RAW else 0)
+    assert works or family not in ON_EVERY_HOST
+
+
+@pytest.mark.parametrize("protocol", [*range(23), 0x100])
+def test_no_netlink(sandbox, protocol):
+    line = f"socket {AF_NETLINK} {RAW} {protocol}"
+    if protocol in (0, 15):  # routes and events, on every host
+        assert on_host("calls", line)["errno"] == 0
+    for fields in ({}, LOOPBACK):
+        assert sandbox.report("calls", line, **fields)["errno"] == EAFNOSUPPORT
+
+
+@attacks(
+    # The kernel takes the low half of a number only, and so must the filter.
+    calls("netlink_high", f"socket {1 << 32 | AF_NETLINK} {RAW} 0",
+          inside=EAFNOSUPPORT),
+    calls("packet_high", f"socket {1 << 63 | AF_PACKET} {RAW} 0",
+          inside=EAFNOSUPPORT),
+    calls("raw_type_high", f"socket {AF_UNIX} {1 << 32 | RAW} 0"),
+    calls("unix_high", f"socket {1 << 32 | AF_UNIX} {1 << 32 | STREAM} 0",
+          inside=0),
+    calls("type_flags", f"socket {AF_NETLINK} {RAW | 0o2004000} 0",
+          inside=EAFNOSUPPORT),
+    calls("unix_protocol", f"socket {AF_UNIX} {STREAM} 1"),
+    calls("pair_raw", f"socketpair {AF_UNIX} {RAW} 0 z:"),
+    calls("pair_of_family", f"socketpair {AF_NETLINK} {RAW} 0 z:",
+          inside=EAFNOSUPPORT, host=EOPNOTSUPP),
+)
+def test_no_flag_makes_another_socket(sandbox, attack):
+    attack.check(sandbox)
+
+
+@attacks(*(calls(name, f"socket {family} {kind} {protocol}",
+                 host=(0, EPROTONOSUPPORT, ESOCKTNOSUPPORT, EACCES)
+                 if name not in ("icmp", "raw", "icmp6") else 0)
+           for name, family, kind, protocol in (
+               ("icmp", AF_INET, RAW, 1), ("raw", AF_INET, RAW, 255),
+               ("icmp6", AF_INET6, RAW, 58), ("ping", AF_INET, DGRAM, 1),
+               ("sctp", AF_INET, STREAM, 132), ("dccp", AF_INET, 6, 33),
+               ("mptcp", AF_INET, STREAM, 262), ("udplite", AF_INET, DGRAM,
+                                                 136),
+               ("l2tp", AF_INET, DGRAM, 115), ("smc", AF_INET, STREAM, 256),
+               ("mptcp6", AF_INET6, STREAM, 262),
+               ("udplite6", AF_INET6, DGRAM, 136),
+               ("tcp_as_datagram", AF_INET, DGRAM, 6),
+               ("packet_type", AF_INET, 10, 3))))
+def test_loopback_has_tcp_and_udp_only(sandbox, attack):
+    attack.check(sandbox, **LOOPBACK)
+
+
+SOCKETCALL = 102
+
+
+@pytest.mark.parametrize("fields", [{}, LOOPBACK], ids=["none", "loopback"])
+def test_no_socket_by_the_32_bit_entry(sandbox, fields):
+    """`socketcall` has its arguments behind a pointer: no filter sees them."""
+    assert sandbox.violation("int80", SOCKETCALL, 1, 0, 0, **fields) == (
+        "socketcall", "i386")
+    # 359 is `socket` itself.
+    assert sandbox.violation("int80", 359, 40, STREAM, 0, **fields) == (
+        "socket", "i386")
+    assert on_host("int80", 359, AF_NETLINK, RAW, 0)["errno"] == 0

@@ -1,0 +1,164 @@
+"""Privilege: attacks 17 to 20 of README.md."""
+
+from errno import EACCES, EINVAL
+import json
+import os
+import shutil
+
+import pytest
+
+from attack import Sandbox
+from attack import attacks
+from attack import calls
+from attack import host_output
+from attack import on_host
+from harness import jobs
+from harness import paths
+
+SETS = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
+
+
+def fields_of(status):
+    return dict(line.split(":\t", 1) for line in status.decode().splitlines()
+                if ":\t" in line)
+
+
+# 17. Capabilities, and ways to have them again.
+
+def test_no_capability_is_in_any_set(sandbox):
+    inside = fields_of(sandbox.run("/bin/cat", "/proc/self/status")
+                       .stdout.data)
+    control = fields_of(host_output("/bin/cat", "/proc/self/status"))
+    for name in SETS:
+        assert int(inside[name], 16) == 0, name
+    assert int(control["CapEff"], 16) and int(control["CapBnd"], 16)
+    assert inside["NoNewPrivs"] == "1"
+    assert inside["Seccomp"] == "2"
+
+
+@attacks(
+    calls("capset", "capset i:0x20080522,0 i:1,1,0"),
+    calls("inheritable", "capset i:0x20080522,0 i:0,0,1"),
+    calls("ambient", "capset i:0x20080522,0 i:1,1,1", "prctl 47 2 0 0 0",
+          refused=0),
+    calls("keep", "prctl 8 1 0 0 0"),
+    calls("secure_bits", "prctl 28 0 0 0 0"),
+    *(calls(line.replace(" ", "_"), line) for line in (
+        "setuid 0", "setgid 0", "setreuid 0 0", "setregid 0 0",
+        "setresuid 0 0 0", "setresgid 0 0 0", "setresuid -1 0 -1",
+        "setuid 1001", "setgid 1001", "setgroups 0 0")),
+    calls("setgroups_root", "setgroups 1 i:0"),
+    calls("set_unmapped", "setuid 70000", inside=EINVAL),
+    # "0 0 1"; the host's probe makes a namespace whose map is to be written.
+    calls("uid_map", "{first}", "openat -100 s:/proc/self/uid_map 1",
+          "write $1 w:0x3120302030 5"),
+    calls("setgroups_file", "{first}", "openat -100 s:/proc/self/setgroups 1",
+          "write $1 s:deny 4", inside=EACCES, refused=1),
+    calls("give_to_root", "openat -100 s:{tmp}/f 0x41 448", "fchown $0 0 0"),
+    calls("give_to_other", "openat -100 s:{tmp}/f 0x41 448",
+          "fchown $0 1001 1001"),
+    calls("file_capability", "openat -100 s:{tmp}/f 0x41 448",
+          "fsetxattr $0 s:security.capability i:0x2000001,0x2000,0,0,0 20 0"),
+    calls("trusted_attribute", "openat -100 s:{tmp}/f 0x41 448",
+          "fsetxattr $0 s:trusted.overlay.opaque s:y 1 0"),
+)
+def test_no_privilege_is_gained(sandbox, attack, tmp_path):
+    attack.check(sandbox, dict(tmp=tmp_path, first="unshare 0x10000000"),
+                 dict(tmp="/work", first="getpid"))
+
+
+# 18. Set-id and capable programs.
+
+@pytest.mark.parametrize("mode", [0o4755, 0o2755, 0o6755])
+def test_an_own_set_id_program_gives_nothing(sandbox, mode):
+    script = f"cp /tmp/probe own && chmod {mode:o} own && ./own user"
+    with open(paths.PROBE, "rb") as file:
+        inputs = {"/tmp/probe": file.read()}
+    result = sandbox.shell(script, inputs=inputs)
+    assert json.loads(result.stdout.data) == {"done": 1000, "errno": 0}
+
+
+@pytest.fixture(scope="module")
+def privileged_image(work_directory):
+    """A root file system with programs that make others root."""
+    image = os.path.join(work_directory, "privileged")
+    os.makedirs(os.path.join(image, "bin"))
+    for name, mode in (("set-uid", 0o4755), ("set-gid", 0o2755),
+                       ("capable", 0o755)):
+        program = os.path.join(image, "bin", name)
+        shutil.copy(paths.PROBE, program)
+        os.chmod(program, mode)
+    # capabilities(7), VFS_CAP_REVISION_2 and effective: CAP_NET_RAW.
+    os.setxattr(os.path.join(image, "bin", "capable"), "security.capability",
+                b"".join(word.to_bytes(4, "little")
+                         for word in (0x2000001, 0x2000, 0, 0, 0)))
+    return image
+
+
+@pytest.mark.parametrize("program, question, gained, ordinary", [
+    ("set-uid", "user", 0, 1000), ("set-gid", "group", 0, 1000),
+    ("capable", "capabilities", 1, 0)])
+def test_a_privileged_program_of_the_image_gives_nothing(
+        start_server, privileged_image, program, question, gained, ordinary):
+    control = host_output(
+        "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
+        os.path.join(privileged_image, "bin", program), question)
+    assert json.loads(control)["done"] == gained
+    server = start_server({"workers": {"count": 1}, "sandbox": {"images": [
+        {"name": "host", "host": {}},
+        {"name": "privileged", "directory": privileged_image}]}})
+    sandbox = Sandbox(jobs.Api(server.channel))
+    result = sandbox.run(f"/bin/{program}", question, image="privileged")
+    assert jobs.probe_report(result) == {"done": ordinary, "errno": 0}
+
+
+def test_no_new_privs_stays(sandbox):
+    line = "prctl 38 0 0 0 0"
+    assert on_host("calls", line)["errno"] == EINVAL
+    assert sandbox.report("calls", line)["errno"] == EINVAL
+    # And is passed on, also to what is run from memory.
+    script = "import os\n" \
+             "fd = os.memfd_create('x')\n" \
+             "with open('/usr/bin/cat', 'rb') as f: os.write(fd, f.read())\n" \
+             "os.execv(f'/proc/self/fd/{fd}', ['cat', '/proc/self/status'])\n"
+    inside = fields_of(sandbox.python(script).stdout.data)
+    assert (inside["NoNewPrivs"], inside["Seccomp"]) == ("1", "2")
+    assert fields_of(host_output("/usr/bin/python3", "-c", script))[
+        "NoNewPrivs"] == "0"
+
+
+# 19. Users and groups.
+
+def test_ids_are_those_of_nobody_else(sandbox):
+    inside = fields_of(sandbox.run("/bin/cat", "/proc/self/status")
+                       .stdout.data)
+    assert inside["Uid"].split() == ["1000"] * 4
+    assert inside["Gid"].split() == ["1000"] * 4
+    assert not inside["Groups"].strip()
+
+
+@pytest.mark.parametrize("kind", ["uid", "gid"])
+def test_host_root_is_in_no_map(sandbox, kind):
+    path = f"/proc/self/{kind}_map"
+    first, second = ([int(word) for word in sandbox.run("/bin/cat", path)
+                      .stdout.data.split()] for _ in range(2))
+    for inner, outer, count in (first, second):
+        assert inner == 0 and outer >= 1 << 16 and count == 1 << 16
+    assert first[1] != second[1], "two sandboxes in a row share ids"
+    assert host_output("/bin/cat", path).split()[:2] == [b"0", b"0"]
+
+
+# 20. The environment.
+
+def test_the_environment_is_what_was_asked_for(start_server):
+    server = start_server({"workers": {"count": 1}},
+                          environment={**os.environ, "HOST_SECRET": "canary"})
+    sandbox = Sandbox(jobs.Api(server.channel))
+    with open(f"/proc/{server.pid}/environ", "rb") as file:
+        assert b"HOST_SECRET=canary" in file.read()  # control
+    result = sandbox.run("/bin/cat", "/proc/self/environ", env={"MINE": "1"})
+    assert set(result.stdout.data.rstrip(b"\0").split(b"\0")) == {
+        b"HOME=/work", b"LANG=C.UTF-8", b"MINE=1",
+        b"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+    script = "cat /proc/1/environ /proc/*/environ /proc/*/cmdline 2>/dev/null"
+    assert b"canary" not in sandbox.shell(script).stdout.data

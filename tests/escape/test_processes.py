@@ -1,0 +1,358 @@
+"""Processes: attacks 11 to 16 of README.md."""
+
+from errno import (EACCES, EBUSY, EFAULT, EINVAL, ENOENT, ENOMEM, ENOSYS,
+                   ENOTTY, EPERM, ESRCH, EXDEV)
+import ctypes
+import json
+import os
+import signal
+import subprocess
+
+import pytest
+
+from attack import Sandbox
+from attack import attacks
+from attack import calls
+from attack import host_output
+from harness import jobs
+from harness import paths
+
+SIGKILL, SIGTERM, SIGSTOP, SIGCHLD = 9, 15, 19, 17
+SI_QUEUE = 0xffffffff
+
+
+# 11. Processes outside, and init.
+
+@attacks(
+    *(calls(f"kill_{number}", f"kill {{pid}} {number}")
+      for number in (0, SIGKILL, SIGTERM, SIGSTOP, SIGCHLD)),
+    calls("tkill", f"tkill {{pid}} {SIGKILL}"),
+    calls("tgkill", f"tgkill {{pid}} {{pid}} {SIGKILL}"),
+    calls("queue", f"rt_sigqueueinfo {{pid}} {SIGKILL} i:9,0,{SI_QUEUE}"),
+    calls("queue_child", f"rt_sigqueueinfo {{pid}} {SIGCHLD} "
+          f"i:17,0,{SI_QUEUE}"),
+    calls("queue_thread", f"rt_tgsigqueueinfo {{pid}} {{pid}} {SIGKILL} "
+          f"i:9,0,{SI_QUEUE}"),
+    calls("pidfd", "pidfd_open {pid} 0",
+          f"pidfd_send_signal $0 {SIGKILL} 0 0"),
+    # PIDFD_SIGNAL_THREAD_GROUP.
+    calls("pidfd_scope", "pidfd_open {pid} 0",
+          f"pidfd_send_signal $0 {SIGKILL} 0 2", since=(6, 9), absent=EINVAL,
+          filtered=False),
+)
+def test_init_takes_no_signal(sandbox, attack, victim):
+    attack.check(sandbox, dict(pid=victim), dict(pid=1))
+
+
+@attacks(
+    calls("kill", "kill {pid} 0", inside=ESRCH),
+    calls("group", "kill -{pid} 0", inside=ESRCH, host=(0, ESRCH)),
+    calls("tgkill", "tgkill {pid} {pid} 0", inside=ESRCH),
+    calls("pidfd", "pidfd_open {pid} 0", inside=ESRCH),
+    calls("group_of", "getpgid {pid}", inside=ESRCH),
+    calls("priority_of", "getpriority 0 {pid}", inside=ESRCH),
+    calls("affinity_of", "sched_getaffinity {pid} 128 z:", inside=ESRCH),
+)
+@pytest.mark.parametrize("whose", ["sleeper", "worker", "server"])
+def test_a_process_of_the_host_has_no_number(
+        sandbox, server, sleeper, attack, whose):
+    with open(f"/proc/{server.pid}/task/{server.pid}/children",
+              encoding="ascii") as file:
+        children = file.read().split()
+    pid = {"sleeper": sleeper, "worker": children[-1],
+           "server": server.pid}[whose]
+    attack.check(sandbox, dict(pid=pid), dict(pid=pid))
+
+
+def test_a_signal_to_everyone_reaches_only_the_job(sandbox):
+    script = "sleep 1000 & /tmp/probe kill-all"
+    with open(paths.PROBE, "rb") as file:
+        inputs = {"/tmp/probe": file.read()}
+    result = sandbox.shell(script, inputs=inputs)
+    assert result.outcome == jobs.SIGNALED
+    assert result.term_signal == SIGKILL
+    # Control: alike in a pid namespace of its own.
+    output = host_output("unshare", "-p", "--fork", "/bin/sh", "-c",
+                         f"sleep 1000 & {paths.PROBE} kill-all; wait")
+    assert json.loads(output) == {"done": 0, "errno": 0}
+
+
+def test_the_owner_of_a_descriptor_gets_no_signal(sandbox):
+    """F_SETSIG, F_SETOWN and O_ASYNC: data sends SIGKILL to init."""
+    report = sandbox.report(
+        "calls", "socketpair 1 1 0 z:", "fcntl 3 10 9", "fcntl 3 8 1",
+        "fcntl 3 4 0x2000", "write 4 s:x 1")
+    assert report == {"done": 5, "errno": 0}
+
+
+def test_other_processes_are_not_seen(sandbox):
+    script = "echo /proc/[0-9]*; echo $$"
+    assert sandbox.shell(script).stdout.data == b"/proc/2\n2\n"
+    assert len(host_output("/bin/sh", "-c", script).split()) > 5
+
+
+def test_an_orphan_cannot_end_init(sandbox):
+    """Init is its parent then, and takes a signal no more than before."""
+    result = sandbox.python(
+        "import os, time\n"
+        "if os.fork() == 0:\n"
+        "  if os.fork() > 0: os._exit(0)\n"
+        "  while os.getppid() != 1: time.sleep(0.01)\n"
+        "  try: os.kill(os.getppid(), 9)\n"
+        "  except PermissionError: os.write(1, b'refused')\n"
+        "  os._exit(0)\n"
+        "time.sleep(0.5)\n")
+    assert result.outcome == jobs.SUCCEEDED
+    assert result.stdout.data == b"refused"
+
+
+# 12. The inside of init.
+
+READ_LOCAL = "getcwd z: 100"
+
+
+@attacks(
+    calls("attach", "ptrace 16 {pid} 0 0"),
+    calls("seize", "ptrace 0x4206 {pid} 0 0"),
+    calls("trace_me", "ptrace 0 0 0 0"),
+    calls("read_memory", READ_LOCAL,
+          "process_vm_readv {pid} w:@0,8 1 w:{address},8 1 0"),
+    calls("write_memory", READ_LOCAL,
+          "process_vm_writev {pid} w:@0,8 1 w:{address},8 1 0", host=EFAULT),
+    calls("get_limit", "prlimit64 {pid} 7 0 z:"),
+    calls("set_limit", "prlimit64 {pid} 7 w:1,1 0"),
+    # Only the low half of the number counts.
+    calls("set_limit_high_bits", "prlimit64 {high_pid} 7 w:1,1 0"),
+    calls("compare", "kcmp {pid} {pid} 0 0 0"),
+    calls("take_descriptor", "pidfd_open {pid} 0", "pidfd_getfd $0 0 0"),
+    calls("advise", "pidfd_open {pid} 0",
+          "process_madvise $0 w:{address},4096 1 20 0"),
+    calls("reap_memory", "pidfd_open {pid} 0", "process_mrelease $0 0",
+          host=EINVAL),
+    calls("robust_list", "get_robust_list {pid} z: z:"),
+    calls("perf", "perf_event_open i:1,112,0,0 {pid} -1 -1 0"),
+    calls("move_pages", "move_pages {pid} 0 0 0 0 0", host=(0, ENOSYS)),
+    calls("migrate_pages", "migrate_pages {pid} 65 w:1 w:1", host=(0, ENOSYS)),
+    calls("affinity", "sched_setaffinity {pid} 8 w:1"),
+    calls("scheduler", "sched_setscheduler {pid} 3 i:0"),
+    calls("parameter", "sched_setparam {pid} i:0"),
+    calls("attributes", "sched_setattr {pid} i:48,3 0"),
+    calls("priority", "setpriority 0 {pid} 19"),
+    calls("io_priority", "ioprio_set 1 {pid} 0x6000"),
+)
+def test_init_is_not_touched(sandbox, attack, victim):
+    with open(f"/proc/{victim}/maps", encoding="ascii") as maps:
+        address = int(maps.read().split("-")[0], 16)
+    attack.check(
+        sandbox,
+        dict(pid=victim, high_pid=victim | 1 << 32, address=address),
+        dict(pid=1, high_pid=1 | 1 << 32, address=address))
+
+
+# 13. Namespaces of others, by descriptors of one's own.
+
+KINDS = {"mnt": 0x20000, "cgroup": 0x2000000, "uts": 0x4000000,
+         "ipc": 0x8000000, "pid": 0x20000000, "net": 0x40000000,
+         "time": 0x80}
+
+
+@attacks(
+    *(calls(kind, f"openat -100 s:/proc/self/ns/{kind} 0", f"setns $0 {flag}",
+            new="m")
+      for kind, flag in KINDS.items()),
+    calls("user", "openat -100 s:/proc/self/ns/user 0",
+          "setns $0 0x10000000", host=EINVAL),
+    calls("any", "openat -100 s:/proc/self/ns/net 0", "setns $0 0"),
+    calls("pidfd_of_init", "pidfd_open {pid} 0", "setns $0 0x40020000",
+          new="m"),
+    calls("of_init", "openat -100 s:/proc/{pid}/ns/mnt 0", "setns $0 0",
+          inside=ENOENT, refused=0, new="m"),
+)
+def test_no_namespace_is_entered(sandbox, attack, sleeper):
+    attack.check(sandbox, dict(pid=sleeper), dict(pid=1))
+
+
+@pytest.fixture
+def nested():
+    """The pid of a process below ours in every kind of namespace."""
+    shell = subprocess.Popen(
+        ["unshare", "-m", "-u", "-i", "-n", "-p", "-C", "-U", "-T", "--fork",
+         "--kill-child", "/bin/sh", "-c", "echo; sleep 1000"],
+        stdout=subprocess.PIPE)
+    shell.stdout.readline()
+    with open(f"/proc/{shell.pid}/task/{shell.pid}/children",
+              encoding="ascii") as file:
+        yield int(file.read())
+    shell.kill()
+    shell.wait()
+
+
+NS_GET_USERNS, NS_GET_PARENT = 0xb701, 0xb702
+
+
+@attacks(
+    *(calls(f"owner_of_{kind}", f"openat -100 s:{{ns}}/{kind} 0",
+            f"ioctl $0 {NS_GET_USERNS}") for kind in KINDS),
+    *(calls(f"parent_of_{kind}", f"openat -100 s:{{ns}}/{kind} 0",
+            f"ioctl $0 {NS_GET_PARENT}") for kind in ("pid", "user")),
+)
+def test_no_namespace_leads_to_its_parent(sandbox, attack, nested):
+    attack.check(sandbox, dict(ns=f"/proc/{nested}/ns"),
+                 dict(ns="/proc/self/ns"))
+
+
+def test_every_namespace_is_its_own(sandbox):
+    kinds = [*KINDS, "user"]
+    script = "for n in %s; do readlink /proc/self/ns/$n; done" % " ".join(kinds)
+    runs = [sandbox.shell(script).stdout.data.decode().split()
+            for _ in range(2)]
+    host = [os.readlink(f"/proc/self/ns/{kind}") for kind in kinds]
+    for seen in runs:
+        assert len(seen) == len(kinds)
+        assert not set(seen) & set(host)
+    assert not set(runs[0]) & set(runs[1])
+
+
+# 14. Raising what was set.
+
+ADJUST = "openat -100 s:/proc/self/oom_score_adj 1"
+DEADLINE = "i:48,6,0,0,0,0,10000000,0,30000000,0,30000000,0"
+
+
+@attacks(
+    # The host's root may lack CAP_SYS_RESOURCE; the first write is the control.
+    calls("oom_score", ADJUST, "write $0 s:500 3", "write $0 s:-1000 5",
+          inside=EACCES, host=(0, EACCES)),
+    calls("fifo", "sched_setscheduler 0 1 i:1"),
+    calls("round_robin", "sched_setscheduler 0 2 i:1"),
+    calls("fifo_reset_on_fork", "sched_setscheduler 0 0x40000001 i:1"),
+    calls("deadline", f"sched_setattr 0 {DEADLINE} 0"),
+    calls("nice", "setpriority 0 0 -1", inside=EACCES),
+    calls("nice_up_and_down", "setpriority 0 0 19", "setpriority 0 0 18",
+          inside=EACCES),
+    calls("nice_by_attributes", "sched_setattr 0 i:48,0,0,0,0xffffffec 0"),
+    calls("io_class", "ioprio_set 1 0 0x2000"),
+    calls("autogroup", "openat -100 s:/proc/self/autogroup 1",
+          "write $0 s:-5 2", host=(0, ENOENT, 5)),
+    calls("lock_memory", "mmap 0 0x1000000 3 0x22 -1 0",
+          "mlock $0 0x1000000", inside=ENOMEM),
+    calls("lock_all", "mmap 0 0x1000000 3 0x8022 -1 0", "mlockall 1",
+          inside=ENOMEM),
+    calls("io_flusher", "prctl 57 1 0 0 0", host=(0, EPERM)),
+    calls("memory_layout", "prctl 35 1 0x400000 0 0", host=(0, EPERM)),
+)
+def test_no_priority_is_raised(sandbox, attack):
+    attack.check(sandbox)
+
+
+LIMITS = {"cpu": 0, "fsize": 1, "stack": 3, "core": 4, "nofile": 7,
+          "memlock": 8, "sigpending": 11, "msgqueue": 12, "nice": 13,
+          "rtprio": 14}
+MORE = "w:0,0xffffffffffffffff"
+
+
+@attacks(
+    # What it is may be set again: the control of setting more.
+    *(calls(name, f"getrlimit {number} z:", f"setrlimit {number} @0",
+            f"setrlimit {number} {MORE}", host=(0, EPERM))
+      for name, number in LIMITS.items()),
+    *(calls(f"{name}_of_pid_0", f"prlimit64 0 {number} 0 z:",
+            f"prlimit64 0 {number} @0 0", f"prlimit64 0 {number} {MORE} 0",
+            host=(0, EPERM))
+      for name, number in LIMITS.items()),
+)
+def test_no_limit_is_raised(sandbox, attack):
+    attack.check(sandbox)
+
+
+# 15. A forged end.
+
+@pytest.mark.parametrize("orphan, main, status", [
+    ("exit 0", "exit 3", 3), ("exit 3", "exit 0", 0),
+    ("kill -9 $$", "exit 0", 0)])
+def test_the_end_of_an_orphan_is_not_the_program_s(
+        sandbox, orphan, main, status):
+    result = sandbox.shell(f"(sh -c '{orphan}' & ) ; sleep 0.2; {main}")
+    assert result.exit_code == status
+
+
+def test_the_end_of_a_thread_is_not_the_program_s(sandbox):
+    result = sandbox.probe("exit-leader", 7)
+    assert result.exit_code == 7
+    control = subprocess.run([paths.PROBE, "exit-leader", "7"], check=False)
+    assert control.returncode == 7
+
+
+RETURN_ALLOW = "prctl 3 w:0x7fff000000000006"
+NO_NEW_PRIVS = "prctl 38 1 0 0 0"
+
+
+@attacks(
+    # It would get the notifications of calls that end the run.
+    calls("listener", RETURN_ALLOW, NO_NEW_PRIVS, "seccomp 1 8 w:1,@0",
+          inside=EBUSY),
+    calls("listener_and_tsync", RETURN_ALLOW, NO_NEW_PRIVS,
+          "seccomp 1 0x19 w:1,@0", inside=EBUSY),
+)
+def test_no_second_listener(sandbox, attack):
+    attack.check(sandbox)
+
+
+def test_an_own_filter_hides_no_violation(sandbox):
+    assert sandbox.violation(
+        "calls", RETURN_ALLOW, "seccomp 1 0 w:1,@0", "iopl 3")[0] == "iopl"
+
+
+@pytest.mark.parametrize("fd", [3, 4, 5, 6, 7, 8, 9, 10, 63, 255])
+def test_no_descriptor_leads_to_the_runner(sandbox, fd):
+    report = sandbox.report("calls", f"write {fd} s:xxxxxxxx 8")
+    assert report == {"done": 0, "errno": 9}
+
+
+# 16. What a process inherits.
+
+@attacks(
+    calls("tty", "openat -100 s:/dev/tty 2", inside=ENOENT, host=6),
+    *(calls(f"is_terminal_{fd}", f"ioctl {fd} 0x5401 z:", inside=ENOTTY,
+            host=ENOTTY) for fd in (0, 1, 2)),
+    calls("console", "openat -100 s:/dev/console 2", inside=ENOENT,
+          host=(0, ENOENT, EPERM, 5)),
+)
+def test_there_is_no_terminal(sandbox, attack):
+    attack.check(sandbox)
+
+
+def test_session_and_group_are_its_own(sandbox):
+    fields = sandbox.run("/bin/cat", "/proc/self/stat").stdout.data.split()
+    parent, group, session, terminal = map(int, fields[3:7])
+    assert (parent, group, session, terminal) == (1, 2, 2, 0)
+
+
+@pytest.fixture
+def odd_starter(start_server):
+    """A daemon whose starter blocks, ignores and allows odd things."""
+    personality = ctypes.CDLL(None).personality
+    old_mask = os.umask(0)
+    ignored = signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+    personality(0x0040000)  # ADDR_NO_RANDOMIZE
+    try:
+        yield start_server({"workers": {"count": 1}})
+    finally:
+        personality(0)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGUSR1])
+        signal.signal(signal.SIGUSR2, ignored)
+        os.umask(old_mask)
+
+
+def test_nothing_of_the_starter_is_inherited(odd_starter):
+    command = "cat /proc/self/status /proc/self/personality"
+    inside = Sandbox(jobs.Api(odd_starter.channel)).shell(
+        f"exec {command}").stdout.data.decode()
+    control = host_output(*command.split()).decode()
+    for line, odd in (("SigBlk:\t0000000000000000\n", True),
+                      ("SigIgn:\t0000000000000000\n", True),
+                      ("SigPnd:\t0000000000000000\n", False),
+                      ("Umask:\t0022\n", True), ("\n00000000\n", True)):
+        assert (line not in control) == odd, line
+        assert line in inside
