@@ -11,7 +11,8 @@ namespace {
 
 constexpr int kWrongCall = 2;
 
-const Probe* const kTables[] = {kTimeProbes, kMemoryProbes, kFileProbes,
+const Probe* const kTables[] = {kTimeProbes,   kBombProbes, kCpuProbes,
+                                kMemoryProbes, kHogProbes,  kFileProbes,
                                 kProcessProbes};
 
 const Probe* Find(const char* name) {
