@@ -11,9 +11,9 @@ namespace {
 
 constexpr int kWrongCall = 2;
 
-const Probe* const kTables[] = {kTimeProbes,   kBombProbes, kCpuProbes,
-                                kMemoryProbes, kHogProbes,  kFileProbes,
-                                kProcessProbes};
+const Probe* const kTables[] = {kTimeProbes,    kBombProbes, kCpuProbes,
+                                kMemoryProbes,  kHogProbes,  kFileProbes,
+                                kProcessProbes, kCallProbes};
 
 const Probe* Find(const char* name) {
   for (const Probe* table : kTables) {
@@ -68,7 +68,8 @@ int main(int argc, char** argv) {
   using namespace paddock_probe;
   if (argc < 2) return ShowUsage();
   const Probe* probe = Find(argv[1]);
-  if (probe == nullptr || argc - 2 != probe->argument_count) {
+  if (probe == nullptr || (probe->argument_count != kAnyCount &&
+                           probe->argument_count != argc - 2)) {
     return ShowUsage();
   }
   return probe->run(argv + 2);

@@ -12,6 +12,8 @@
 
 namespace paddock_probe {
 
+inline constexpr int kAnyCount = -1;
+
 struct Probe {
   const char* name;
   int argument_count;
@@ -27,6 +29,7 @@ extern const Probe kTimeProbes[];
 extern const Probe kMemoryProbes[];
 extern const Probe kFileProbes[];
 extern const Probe kProcessProbes[];
+extern const Probe kCallProbes[];
 
 // The number `text` holds; exits 2 if it is none.
 int64_t ParseNumber(const char* text);

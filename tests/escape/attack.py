@@ -1,0 +1,139 @@
+"""Runs an attack in a sandbox, and where nothing stops it as the control."""
+
+import dataclasses
+import errno
+import json
+import os
+import subprocess
+
+import pytest
+
+from harness import jobs
+from harness import paths
+
+# What a clean program of the same slot must find: nothing of its predecessor.
+_CLEAN_SCRIPT = ("echo /work/* /tmp/* /dev/shm/* /proc/[0-9]*; "
+                 "echo /proc/self/fd/*")
+_CLEAN_OUTPUT = (b"/work/* /tmp/* /dev/shm/* /proc/2\n"
+                 b"/proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2 "
+                 b"/proc/self/fd/3\n")
+_HOST_SECONDS = 60
+
+
+class Sandbox:
+    """Runs programs; after each, a clean one in the same worker slot."""
+
+    def __init__(self, api):
+        self.api = api
+        self._worker = self._only_worker()
+
+    def _only_worker(self):
+        worker, = self.api.workers()
+        return worker.start_time.ToNanoseconds()
+
+    def assert_clean(self):
+        result = self.api.shell(_CLEAN_SCRIPT)
+        assert result.outcome == jobs.SUCCEEDED, result
+        assert result.stdout.data == _CLEAN_OUTPUT
+        assert not result.stderr.data
+        assert not result.limits_hit
+        assert not result.HasField("violation")
+        assert self._only_worker() == self._worker, "the worker was replaced"
+
+    def execute(self, process):
+        """Runs a Process; returns the ProcessResult."""
+        result = self.api.execute(process).process
+        self.assert_clean()
+        return result
+
+    def run(self, *argv, **fields):
+        return self.execute(jobs.make_process(*argv, **fields))
+
+    def shell(self, script, **fields):
+        return self.run("/bin/sh", "-c", script, **fields)
+
+    def python(self, script, **fields):
+        return self.run("/usr/bin/python3", "-c", script, **fields)
+
+    def probe(self, *arguments, **fields):
+        return self.execute(jobs.probe(*arguments, **fields))
+
+    def report(self, *arguments, **fields):
+        """What the probe said of itself: {"done": ..., "errno": ...}."""
+        result = self.probe(*arguments, **fields)
+        assert result.stdout.data, result
+        return jobs.probe_report(result)
+
+
+def host_output(*command, **options):
+    """stdout of a command that runs on the host as root."""
+    return subprocess.run(list(map(str, command)), capture_output=True,
+                          check=False, timeout=_HOST_SECONDS,
+                          **options).stdout
+
+
+def on_host(*arguments, new="", **options):
+    """The control: the probe's report where nothing stops it.
+
+    `new` has letters of unshare(1) for the namespaces that the control gets of
+    its own where it would do harm: "m" mounts, "p" pids, "u" names ...
+    """
+    wrapper = [f"-{letter}" for letter in new]
+    if wrapper:
+        wrapper = ["unshare", *wrapper, *(["--fork"] if "p" in new else [])]
+    output = host_output(*wrapper, paths.PROBE, *arguments, **options)
+    assert output, f"no report of {arguments}"
+    return json.loads(output)
+
+
+def kernel_version():
+    return tuple(int(part) for part in os.uname().release.split(".")[:2])
+
+
+@dataclasses.dataclass(frozen=True)
+class Calls:
+    """System calls (tests/probes/call_probes.cc) and how the last must end.
+
+    {NAME} in a call is filled in by check(), for each side its own.
+    """
+
+    name: str
+    calls: tuple
+    inside: int = errno.EPERM
+    host: object = 0  # errno, or several where it depends on the kernel's build
+    new: str = ""
+    since: tuple = (0, 0)  # kernel version; before that the host has no such call
+    # The call that the sandbox refuses, where it is not the last.
+    refused: int = -1
+
+    def check(self, sandbox, host=None, inside=None, **fields):
+        self.check_host(**(host or {}))
+        self.check_inside(sandbox, inside or {}, **fields)
+
+    def _fill(self, values):
+        return [call.format_map(values) for call in self.calls]
+
+    def check_host(self, **values):
+        found = on_host("calls", *self._fill(values), new=self.new)
+        wanted = self.host if isinstance(self.host, tuple) else (self.host,)
+        if kernel_version() < self.since:
+            wanted = (errno.ENOSYS,)
+        assert found["errno"] in wanted, f"control: {found}"
+        if found["errno"] not in (0, errno.ENOSYS):
+            assert found["done"] == len(self.calls) - 1, f"control: {found}"
+
+    def check_inside(self, sandbox, values, **fields):
+        found = sandbox.report("calls", *self._fill(values), **fields)
+        last = range(len(self.calls))[self.refused]
+        done = last if self.inside else len(self.calls)
+        assert found == {"done": done, "errno": self.inside}
+
+
+def calls(name, *lines, **options):
+    return Calls(name, lines, **options)
+
+
+def attacks(*cases):
+    """Parametrizes a test with `attack`."""
+    return pytest.mark.parametrize(
+        "attack", [pytest.param(case, id=case.name) for case in cases])
