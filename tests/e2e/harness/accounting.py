@@ -105,3 +105,24 @@ def measure_smallest(api):
     api.probe("exit", 0)  # warms the page cache
     reported = api.probe("exit", 0).usage.peak_memory_bytes
     return Measurement("static program that does nothing", 0, reported, MIB)
+
+
+@dataclasses.dataclass(frozen=True)
+class ColdFile:
+    """A file that the `host` image shows and no page of which is cached."""
+    path: str
+    size: int
+
+
+def find_cold_file():
+    """Drops a large file of /usr from the page cache."""
+    folder = os.path.realpath("/usr/lib/gcc")
+    candidates = [os.path.join(where, name)
+                  for where, _, names in os.walk(folder) for name in names]
+    path = max(filter(os.path.isfile, candidates), key=os.path.getsize)
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+    finally:
+        os.close(descriptor)
+    return ColdFile(path, os.path.getsize(path))
