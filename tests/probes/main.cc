@@ -11,9 +11,9 @@ namespace {
 
 constexpr int kWrongCall = 2;
 
-const Probe* const kTables[] = {kTimeProbes,     kMemoryProbes, kFileProbes,
-                                kProcessProbes,  kCallProbes,   kEntryProbes,
-                                kPrivilegeProbes};
+const Probe* const kTables[] = {
+    kTimeProbes, kBombProbes,    kCpuProbes,  kMemoryProbes, kHogProbes,
+    kFileProbes, kProcessProbes, kCallProbes, kEntryProbes,  kPrivilegeProbes};
 
 const Probe* Find(const char* name) {
   for (const Probe* table : kTables) {

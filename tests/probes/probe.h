@@ -22,6 +22,9 @@ struct Probe {
 };
 
 // Tables that end with a null name.
+extern const Probe kBombProbes[];
+extern const Probe kCpuProbes[];
+extern const Probe kHogProbes[];
 extern const Probe kTimeProbes[];
 extern const Probe kMemoryProbes[];
 extern const Probe kFileProbes[];

@@ -2,34 +2,14 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <ctime>
 #include <thread>
 #include <vector>
 
+#include "tests/probes/burn.h"
 #include "tests/probes/probe.h"
 
 namespace paddock_probe {
 namespace {
-
-double Now(clockid_t clock) {
-  timespec now = {};
-  clock_gettime(clock, &now);
-  return now.tv_sec + now.tv_nsec * 1e-9;
-}
-
-void SpinUntil(clockid_t clock, double end) {
-  while (Now(clock) < end) {
-    for (int i = 0; i < 1000; ++i) asm volatile("");
-  }
-}
-
-void SleepFor(double seconds) {
-  timespec left = {
-      static_cast<time_t>(seconds),
-      static_cast<long>((seconds - static_cast<time_t>(seconds)) * 1e9)};
-  while (nanosleep(&left, &left) != 0) {
-  }
-}
 
 int Burn(char** arguments) {
   SpinUntil(CLOCK_PROCESS_CPUTIME_ID, ParseSeconds(arguments[0]));

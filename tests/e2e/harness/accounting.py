@@ -1,0 +1,128 @@
+"""Programs whose use of CPU time and memory is known, and what is reported.
+
+The truth comes from the program itself: CPU time from its own clocks and its
+children's, memory from the bytes it was told to touch.
+"""
+
+import dataclasses
+import os
+
+from harness import jobs
+from harness.jobs import MIB
+
+CPUS = os.cpu_count()
+# Whichever of the two is larger. The memory control group charges each CPU in
+# batches of 256 KiB.
+CPU_PART, CPU_SECONDS = 0.02, 0.002
+MEMORY_PART, MEMORY_BYTES = 0.05, MIB + CPUS * (256 << 10)
+INPUT = "/work/data"
+
+
+@dataclasses.dataclass(frozen=True)
+class Workload:
+    """A probe that knows what it uses."""
+    name: str
+    arguments: tuple
+    # Memory only: bytes, and of the input INPUT.
+    truth_bytes: int = 0
+    input_bytes: int = 0
+
+    def run(self, api):
+        inputs = {INPUT: bytes(self.input_bytes)} if self.input_bytes else {}
+        result = api.probe(*self.arguments, inputs=inputs, limits=dict(
+            cpu_time=20, wall_time=60, processes=300, memory_bytes=256 * MIB,
+            workspace_bytes=128 * MIB, file_size_bytes=128 * MIB))
+        assert result.outcome == jobs.SUCCEEDED, result
+        return result
+
+
+@dataclasses.dataclass(frozen=True)
+class Measurement:
+    """One figure beside its truth, both in seconds or both in bytes."""
+    name: str
+    truth: float
+    reported: float
+    tolerance: float
+
+    @property
+    def deviation(self):
+        return self.reported - self.truth
+
+    @property
+    def good(self):
+        return abs(self.deviation) <= self.tolerance
+
+
+CPU = [
+    Workload("user mode", ("cpu-user", 0.5)),
+    Workload("kernel mode", ("cpu-kernel", 0.5)),
+    Workload("threads, 4", ("cpu-threads", 4, 0.15)),
+    Workload("short children, 100 x 5 ms, reaped", ("cpu-reaped", 100, 0.005)),
+    Workload("short children, 100 x 5 ms, unreaped",
+             ("cpu-unreaped", 100, 0.005)),
+    Workload("daemons, 20 x 20 ms", ("cpu-daemons", 20, 0.02)),
+    Workload("child that the end kills", ("cpu-survivor", 0.5)),
+    Workload("exec chain, 50 x 10 ms", ("cpu-exec-chain", 50, 0.01, 0)),
+]
+
+_BYTES = 48 * MIB
+MEMORY = [
+    Workload("heap", ("hog-heap", _BYTES), _BYTES),
+    Workload("populated map", ("hog-populate", _BYTES), _BYTES),
+    Workload("spike, then freed", ("hog-spike", _BYTES), _BYTES),
+    Workload("written and removed", ("write-remove", "/tmp/f", _BYTES), _BYTES),
+    Workload("12 children of 4 MiB", ("hog-children", _BYTES), _BYTES),
+    Workload("grandchild", ("hog-grandchild", _BYTES), _BYTES),
+    Workload("/work", ("write-file", "/work/f", _BYTES), _BYTES),
+    Workload("/tmp", ("write-file", "/tmp/f", _BYTES), _BYTES),
+    Workload("/dev/shm", ("write-file", "/dev/shm/f", _BYTES), _BYTES),
+    Workload("memfd", ("eat-memfd", _BYTES), _BYTES),
+    Workload("shared map", ("hog-shared", _BYTES), _BYTES),
+    Workload("SysV segment", ("hog-sysv", _BYTES), _BYTES),
+    Workload("input, mapped and read", ("map-file", INPUT, 0), 0, _BYTES),
+    Workload("input, mapped and copied", ("map-file", INPUT, 1), _BYTES,
+             _BYTES),
+]
+
+
+def measure_cpu(api, workload):
+    result = workload.run(api)
+    truth = jobs.probe_report(result)["done"] * 1e-9
+    return Measurement(workload.name, truth,
+                       jobs.seconds(result.usage.cpu_time),
+                       max(CPU_PART * truth, CPU_SECONDS))
+
+
+def measure_memory(api, workload):
+    """The truth is what the program touches; itself it is under 1 MiB."""
+    reported = workload.run(api).usage.peak_memory_bytes
+    return Measurement(workload.name, workload.truth_bytes, reported,
+                       max(MEMORY_PART * workload.truth_bytes, MEMORY_BYTES))
+
+
+def measure_smallest(api):
+    """A static program that does nothing: its peak, and the most it may be."""
+    api.probe("exit", 0)  # warms the page cache
+    reported = api.probe("exit", 0).usage.peak_memory_bytes
+    return Measurement("static program that does nothing", 0, reported, MIB)
+
+
+@dataclasses.dataclass(frozen=True)
+class ColdFile:
+    """A file that the `host` image shows and no page of which is cached."""
+    path: str
+    size: int
+
+
+def find_cold_file():
+    """Drops a large file of /usr from the page cache."""
+    folder = os.path.realpath("/usr/lib/gcc")
+    candidates = [os.path.join(where, name)
+                  for where, _, names in os.walk(folder) for name in names]
+    path = max(filter(os.path.isfile, candidates), key=os.path.getsize)
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+    finally:
+        os.close(descriptor)
+    return ColdFile(path, os.path.getsize(path))

@@ -1,0 +1,185 @@
+"""What a running service holds of the host, in figures.
+
+A program may take what it likes: afterwards each figure has to be back where it
+was. Those of the service itself are compared exactly; what the whole host has
+is shared with whatever else runs there, so it is looked at over a whole file,
+whose programs together take far more than the tolerance.
+"""
+
+import collections
+import os
+import time
+
+import pytest
+
+from harness import leftovers
+from harness.jobs import MIB
+
+# An ended run's mounts and cgroups go within a second; this host may be busy.
+SETTLE_SECONDS = 2
+HOST_SETTLE_SECONDS = 60
+# Charges that a group of its own keeps: 64 pages for each CPU.
+GROUP_MEMORY_BYTES = 4 * MIB
+# What an allocator keeps for the next time.
+PROCESS_MEMORY_BYTES = 32 * MIB
+HOST_MEMORY_BYTES = 768 * MIB
+HOST_FILES = 4000
+HOST_PROCESSES = 300
+
+
+def _lines(path):
+    with open(path, encoding="latin-1") as file:
+        return file.read().splitlines()
+
+
+def _number(path):
+    return int(_lines(path)[0])
+
+
+def _resident_bytes(pid):
+    for line in _lines(f"/proc/{pid}/status"):
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) << 10
+    return 0  # a zombie
+
+
+def name(pid):
+    """What the kernel calls the process; empty if there is none."""
+    try:
+        return _lines(f"/proc/{pid}/comm")[0]
+    except OSError:
+        return ""
+
+
+def members(group):
+    """Pids in a cgroup directory; none if it is gone."""
+    try:
+        return [int(line) for line in _lines(f"{group}/cgroup.procs")]
+    except OSError:
+        return []
+
+
+def groups(server):
+    """The service's own cgroup directories, in every hierarchy."""
+    mark = f"/paddock-{server.pid}-"
+    return [folder for folder in leftovers.cgroups() if mark in folder]
+
+
+def _group_memory(server):
+    """Bytes charged to all sandboxes, those that are gone included."""
+    for folder in groups(server):
+        above = os.path.dirname(folder)
+        if f"/paddock-{server.pid}-" in above:
+            continue  # not the service's topmost
+        for name in ("memory.usage_in_bytes", "memory.current"):
+            if os.path.exists(f"{folder}/{name}"):
+                return _number(f"{folder}/{name}")
+    raise AssertionError("no memory control group of the service")
+
+
+def _roles(server):
+    """{pid: role} of supervisor, server and workers; the rest is a sandbox's."""
+    roles = {server.pid: "supervisor"}
+    lines = leftovers.processes()
+    for pid in sorted(leftovers.descendants(server.pid)):
+        fields = _lines(f"/proc/{pid}/stat")[0].rpartition(")")[2].split()
+        if int(fields[1]) == server.pid:
+            is_server = "--role=server" in lines.get(pid, "")
+            roles[pid] = "server" if is_server else f"worker {pid}"
+    return roles
+
+
+def figures(server):
+    """{what: (value, tolerance)}; for some, less than before is good too."""
+    roles = _roles(server)
+    found = {
+        # With zombies: a pid that nobody has reaped is one less for the host.
+        "processes": (len(leftovers.descendants(server.pid)), 0),
+        "cgroups": (len(groups(server)), 0),
+        "mounts of the host": (len(_lines("/proc/self/mountinfo")), 0),
+        "memory of the sandboxes": (_group_memory(server), GROUP_MEMORY_BYTES),
+    }
+    for pid, role in roles.items():
+        found[f"descriptors of the {role}"] = (
+            len(os.listdir(f"/proc/{pid}/fd")), 0)
+        found[f"mounts of the {role}"] = (
+            len(_lines(f"/proc/{pid}/mountinfo")), 0)
+        found[f"threads of the {role}"] = (
+            len(os.listdir(f"/proc/{pid}/task")), 0)
+        found[f"memory of the {role}"] = (_resident_bytes(pid),
+                                          PROCESS_MEMORY_BYTES)
+    return found
+
+
+def _figures_or_none(server):
+    try:
+        return figures(server)
+    except (FileNotFoundError, ProcessLookupError):
+        return None  # something ended while we looked
+
+
+def _grown(before, now):
+    if now is None:
+        return {"": "a process or a cgroup was just going away"}
+    grown = {}
+    for what in before.keys() | now.keys():
+        (was, tolerance), (is_now, _) = (
+            before.get(what, (0, 0)), now.get(what, (0, 0)))
+        if is_now > was + tolerance or (tolerance == 0 and is_now != was):
+            grown[what] = f"{was} before, {is_now} now"
+    return grown
+
+
+def settled(server, api):
+    """The figures of a service at rest: all its warm sandboxes stand."""
+    deadline = time.monotonic() + 10
+    last = None
+    while time.monotonic() < deadline:
+        now = _figures_or_none(server) if api.all_idle() else None
+        if now is not None and last is not None and not _grown(last, now):
+            return now
+        last = now
+        time.sleep(0.1)
+    raise AssertionError(f"the service does not come to rest: {last}")
+
+
+def assert_back(server, before, seconds=SETTLE_SECONDS):
+    deadline = time.monotonic() + seconds
+    while grown := _grown(before, _figures_or_none(server)):
+        assert time.monotonic() < deadline, grown
+        time.sleep(0.02)
+
+
+def host_figures():
+    memory = next(int(line.split()[1]) << 10 for line in _lines("/proc/meminfo")
+                  if line.startswith("MemAvailable:"))
+    return collections.OrderedDict(
+        memory=memory,
+        files=int(_lines("/proc/sys/fs/file-nr")[0].split()[0]),
+        processes=sum(name.isdigit() for name in os.listdir("/proc")))
+
+
+def _host_has_less(before):
+    now = host_figures()
+    return (now["memory"] < before["memory"] - HOST_MEMORY_BYTES
+            or now["files"] > before["files"] + HOST_FILES
+            or now["processes"] > before["processes"] + HOST_PROCESSES)
+
+
+@pytest.fixture
+def nothing_stays(server, api):
+    """Whatever the test runs, the service holds no more than before."""
+    before = settled(server, api)
+    yield
+    assert_back(server, before)
+
+
+@pytest.fixture(scope="module")
+def host_recovers():
+    """Whatever the file runs, the host has as much as before."""
+    before = host_figures()
+    yield
+    deadline = time.monotonic() + HOST_SETTLE_SECONDS
+    while _host_has_less(before):
+        assert time.monotonic() < deadline, (before, host_figures())
+        time.sleep(0.5)

@@ -1,0 +1,138 @@
+"""Honesty: attacks 43 to 46 of README.md. The report is true, though a job
+lies."""
+
+import errno
+import signal
+
+import pytest
+from paddock.v1 import result_pb2
+
+from harness import accounting
+from harness import jobs
+from harness.jobs import MIB
+
+MEMORY = result_pb2.OUTCOME_MEMORY_LIMIT_EXCEEDED
+# The probe, as a program that a script can start.
+PROBE = {"/tmp/probe": jobs.probe("exit", 0).inputs[0].source.data}
+
+
+def each(workloads):
+    return pytest.mark.parametrize(
+        "workload", [pytest.param(workload, id=workload.name)
+                     for workload in workloads])
+
+
+# 43. CPU time.
+
+
+@each(accounting.CPU)
+def test_cpu_time_is_right(api, workload):
+    measured = accounting.measure_cpu(api, workload)
+    assert measured.truth > 0.4, "the control: there was work"
+    assert measured.good, measured
+
+
+@pytest.mark.parametrize("kind, larger, smaller", [
+    ("cpu-user", "user_time", "system_time"),
+    ("cpu-kernel", "system_time", "user_time")])
+def test_the_split_tells_user_from_kernel(api, kind, larger, smaller):
+    usage = api.probe(kind, 0.5).usage
+    most, least = (jobs.seconds(getattr(usage, name))
+                   for name in (larger, smaller))
+    # The kernel samples it, so it is true only roughly.
+    assert most > 0.4 and least < 0.1, usage
+    assert most + least == pytest.approx(jobs.seconds(usage.cpu_time))
+
+
+# 44. Peak memory.
+
+
+@pytest.fixture
+def cold_file():
+    return accounting.find_cold_file()
+
+
+@each(accounting.MEMORY)
+def test_peak_memory_is_right(api, workload):
+    accounting.measure_smallest(api)  # warms the page cache
+    measured = accounting.measure_memory(api, workload)
+    assert measured.good, measured
+
+
+def test_a_tiny_job_is_tiny(api):
+    measured = accounting.measure_smallest(api)
+    assert 0 < measured.reported < measured.tolerance, measured
+
+
+def test_pages_of_cold_files_are_told_apart(api, cold_file):
+    """Who reads a file of the image first is charged for its pages."""
+    runs = [api.run("/usr/bin/sha256sum", cold_file.path).usage
+            for _ in range(2)]
+    for cold, usage in zip((True, False), runs):
+        others = usage.peak_memory_bytes - usage.file_memory_bytes
+        assert others < 2 * MIB + accounting.MEMORY_BYTES
+        assert (usage.file_memory_bytes > cold_file.size / 2) == cold, usage
+
+
+def test_a_small_limit_bears_large_cold_files(api, cold_file):
+    """Their pages are reclaimed, not counted against the program."""
+    result = api.run("/usr/bin/sha256sum", cold_file.path,
+                     limits=dict(memory_bytes=cold_file.size // 2))
+    assert result.outcome == jobs.SUCCEEDED
+
+
+# 45. How it ended.
+
+
+def test_a_kill_of_its_own_at_the_memory_limit_is_a_signal(api):
+    """Nearly all of the memory, then the signal that the kernel would send."""
+    result = api.shell("/tmp/probe hog-spike %d; kill -9 $$" % (28 * MIB),
+                       inputs=PROBE, limits=dict(memory_bytes=32 * MIB))
+    assert result.usage.peak_memory_bytes > 28 * MIB
+    assert result.outcome == jobs.SIGNALED
+    assert result.term_signal == signal.SIGKILL
+    assert not result.limits_hit
+
+
+@pytest.mark.parametrize("end", ["exit 0", "exit 3", "kill -11 $$"])
+def test_the_memory_limit_cannot_be_talked_away(api, end):
+    result = api.shell(f"/tmp/probe hog-heap {64 * MIB}; {end}", inputs=PROBE,
+                       limits=dict(memory_bytes=32 * MIB))
+    assert result.outcome == MEMORY
+
+
+def test_a_handler_does_not_hide_the_cpu_limit(api):
+    script = ("import signal, os\n"
+              "for n in range(1, 65):\n"
+              "  try: signal.signal(n, lambda *_: os._exit(0))\n"
+              "  except (OSError, ValueError): pass\n"
+              "while True: pass\n")
+    result = api.python(script, limits=dict(cpu_time=0.3))
+    assert result.outcome == result_pb2.OUTCOME_CPU_TIME_LIMIT_EXCEEDED
+
+
+# 46. A report of its own.
+
+
+def test_a_forged_report_is_output_like_any_other(api):
+    forged = result_pb2.ProcessResult(
+        outcome=jobs.SUCCEEDED, exit_code=0).SerializeToString()
+    script = ("import os, sys\n"
+              f"forged = {forged!r} * 100\n"
+              "os.write(1, forged)\n"
+              "reached = 0\n"
+              "for fd in range(3, 1024):\n"
+              "  try: reached += os.write(fd, forged)\n"
+              "  except OSError: pass\n"
+              "for fd in range(32):\n"
+              "  try: reached += os.write(os.open(f'/proc/1/fd/{fd}', 1), forged)\n"
+              "  except OSError as error: last = error.errno\n"
+              "print(reached, last, file=sys.stderr)\n"
+              "os._exit(3)\n")
+    result = api.python(script)
+    assert result.outcome == jobs.NONZERO_EXIT
+    assert result.exit_code == 3
+    assert result.stdout.data == forged * 100
+    reached, last = map(int, result.stderr.data.split())
+    assert reached == 0
+    assert last in (errno.ENOENT, errno.EACCES)

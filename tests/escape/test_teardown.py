@@ -1,0 +1,175 @@
+"""Teardown: attacks 51 to 53 of README.md.
+
+Whatever a program leaves behind, its answer does not wait for it, and then it
+is gone: processes, mounts, control groups, memory. Cancelling and crashing with
+well-behaved programs is in tests/e2e (cancel, crash, worker_loss).
+"""
+
+import os
+import signal
+import time
+
+import grpc
+import pytest
+
+from harness import jobs
+from harness import leftovers
+from harness import resources
+from harness.jobs import MIB
+from harness.resources import nothing_stays  # noqa: F401
+from harness.server import wait_until
+
+SECONDS = 2
+LIMITS = dict(processes=200, memory_bytes=512 * MIB, cpu_time=20, wall_time=40,
+              open_files=512)
+
+
+def programs(server):
+    """Pids of all that runs in sandboxes, warm ones and zombies left out."""
+    found = set()
+    for group in resources.groups(server):
+        for pid in resources.members(group):
+            # Not its arguments: they stand in memory, which a program that is
+            # being made to wait for its CPU share keeps locked.
+            if leftovers.is_alive(pid) and resources.name(pid) == "probe":
+                found.add(pid)
+    return found
+
+
+# 51. What outlives the main program.
+
+
+@pytest.mark.parametrize("arguments, processes", [
+    (("daemons", 50), 51),
+    (("daemon", 60), 2),
+    (("zombies", 50), 51),
+    (("hydra-left", 8), 8),
+    (("cpu-survivor", 0.05), 2),  # it is stopped
+], ids=lambda value: value[0] if isinstance(value, tuple) else "")
+def test_what_is_left_running_ends_with_the_program(
+        nothing_stays, server, sandbox, arguments, processes):
+    begin = time.monotonic()
+    result = sandbox.api.execute(jobs.probe(
+        *arguments, limits=LIMITS)).process
+    assert time.monotonic() - begin < SECONDS
+    assert not programs(server), "after the answer nothing of it runs"
+    assert result.outcome == jobs.SUCCEEDED
+    # The control: they were there.
+    assert result.usage.peak_processes >= processes
+    sandbox.assert_clean()
+
+
+def test_an_orphan_that_writes_on_does_not_lengthen_the_answer(sandbox):
+    """What it wrote until the end is output, what comes after is not."""
+    result = sandbox.shell("(trap '' HUP TERM; yes) & echo first; sleep 0.1",
+                           limits={**LIMITS, "output_bytes": MIB})
+    assert result.outcome == jobs.SUCCEEDED
+    assert b"first\n" in result.stdout.data
+    assert jobs.seconds(result.usage.wall_time) < SECONDS
+
+
+# 52. Mounts, control groups, IPC objects, memory.
+
+
+def test_ipc_objects_and_files_go_with_the_run(nothing_stays, sandbox):
+    """Made in the background, still there when the program ends."""
+    script = (f"for what in 'hog-sysv {64 * MIB}' 'hog-queues {4 * MIB}'"
+              f" 'write-file /tmp/a {32 * MIB}'"
+              f" 'write-file /dev/shm/b {32 * MIB}'"
+              " 'make-files . 5000' 'deep-tree 500';"
+              "do /work/probe $what; done; exit 3")
+    for _ in range(5):
+        result = sandbox.shell(
+            script, limits={**LIMITS, "workspace_inodes": 10_000},
+            inputs={"probe": jobs.probe("exit", 0).inputs[0].source.data})
+        reports = result.stdout.data.decode().splitlines()
+        assert len(reports) == 6
+        assert all('"errno": 0' in report for report in reports), reports
+        assert result.usage.peak_memory_bytes > 128 * MIB
+
+
+def test_a_hundred_runs_leave_as_much_as_one(nothing_stays, api):
+    for number in range(100):
+        result = api.probe(("fork", "zombies", "daemons")[number % 3], 5)
+        assert result.outcome == jobs.SUCCEEDED
+
+
+# 53. The client goes away, or the server dies, while a bomb is at work.
+
+BOMBS = {"fork bomb": ("fork-bomb",), "hydra": ("hydra", 8),
+         "stopped tree": ("stop-tree", 50), "flood": ("flood-both",),
+         "vfork": ("vfork-hang",), "crash loop": ("crash-loop", 0)}
+
+
+def each_bomb(test):
+    return pytest.mark.parametrize(
+        "bomb", BOMBS.values(), ids=BOMBS.keys())(test)
+
+
+def start(api, server, bomb, **options):
+    call = api.start(jobs.probe(*bomb, limits=LIMITS), **options)
+    wait_until(lambda: programs(server), 10)
+    time.sleep(0.2)
+    assert programs(server), "the control: it is at work"
+    return call
+
+
+@each_bomb
+def test_cancelled(nothing_stays, server, sandbox, bomb):
+    call = start(sandbox.api, server, bomb)
+    call.cancel()
+    wait_until(lambda: not programs(server) and sandbox.api.all_idle(),
+               SECONDS)
+    sandbox.assert_clean()
+
+
+@each_bomb
+def test_past_its_deadline(nothing_stays, server, sandbox, bomb):
+    call = start(sandbox.api, server, bomb, timeout=1)
+    assert call.code() == grpc.StatusCode.DEADLINE_EXCEEDED
+    wait_until(lambda: not programs(server) and sandbox.api.all_idle(),
+               SECONDS)
+    sandbox.assert_clean()
+
+
+def test_disconnected(nothing_stays, server, sandbox):
+    channel = server.new_channel()
+    start(jobs.Api(channel), server, BOMBS["fork bomb"])
+    channel.close()
+    wait_until(lambda: not programs(server) and sandbox.api.all_idle(),
+               SECONDS)
+    sandbox.assert_clean()
+
+
+@each_bomb
+def test_supervisor_killed(start_server, bomb):
+    before = leftovers.snapshot()
+    server = start_server()
+    api = jobs.Api(server.new_channel())
+    start(api, server, bomb)
+    every = leftovers.descendants(server.pid)
+    server.kill()
+    wait_until(lambda: not any(map(leftovers.is_alive, every))
+               and not programs(server), 5)
+    # The next start removes the cgroups.
+    assert start_server().stop() == 0
+    leftovers.assert_none_since(before)
+
+
+@each_bomb
+def test_server_process_killed(start_server, bomb):
+    server = start_server({"workers": {"count": 1}})
+    start(jobs.Api(server.new_channel()), server, bomb)
+    lines = leftovers.processes()
+    role, = (pid for pid in leftovers.descendants(server.pid)
+             if "--role=server" in lines.get(pid, ""))
+    os.kill(role, signal.SIGKILL)
+    wait_until(lambda: not programs(server), 5)
+
+    def serves():
+        try:
+            return api.run("/bin/true").outcome == jobs.SUCCEEDED
+        except grpc.RpcError:
+            return False
+    api = jobs.Api(server.new_channel())
+    wait_until(serves, 20, 0.1)
