@@ -21,6 +21,7 @@
 #include "worker/base/status_macros.h"
 #include "worker/init/landlock.h"
 #include "worker/policy/seccomp_policy.h"
+#include "worker/profiles.h"
 #include "worker/sandbox/privileges.h"
 #include "worker/sandbox/worker_tree.h"
 #include "worker/worker_loop.h"
@@ -100,11 +101,10 @@ std::vector<ImageSource> Images(const config::v1::Sandbox& sandbox) {
 absl::StatusOr<SandboxFactory> SetUp(const internal::v1::WorkerLaunch& launch) {
   const config::v1::Sandbox& sandbox = launch.config().sandbox();
   SandboxFactory factory;
-  ASSIGN_OR_RETURN(factory.filters[0], CompileSandboxFilter({}));
-  ASSIGN_OR_RETURN(factory.filters[1],
-                   CompileSandboxFilter({.internet_sockets = true}));
+  Weakenings weakenings;
+  ASSIGN_OR_RETURN(factory.profiles, MakeProfiles(sandbox, &weakenings));
   ASSIGN_OR_RETURN(const std::vector<sock_filter> own_filter,
-                   CompileWorkerFilter());
+                   CompileWorkerFilter(weakenings));
   RETURN_IF_ERROR(EnterPrivateNamespaces());
   ASSIGN_OR_RETURN(factory.cgroups, OpenLayout(launch.cgroups()));
   RETURN_IF_ERROR(BuildWorkerTree(Images(sandbox)));

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/config/profiles.h"
 #include "server/supervisor/cgroup_instance.h"
 #include "server/supervisor/cgroup_layout.h"
 #include "server/supervisor/privileges.h"
@@ -110,6 +111,9 @@ absl::StatusOr<ServiceUser> PrepareUser(const config::v1::Config& config) {
 // which have to be taken away again, last.
 absl::StatusOr<Supervisor> Prepare(const config::v1::Config& config,
                                    const SupervisorFlags& flags) {
+  for (const std::string& line : DescribeWeakenings(config.sandbox())) {
+    spdlog::warn("{}", line);
+  }
   ASSIGN_OR_RETURN(UniqueFd ready_fd, TakeReadyFd(flags.ready_fd));
   RETURN_IF_ERROR(CheckHostIdsAreMapped(config));
   ASSIGN_OR_RETURN(UniqueFd signals, TakeSignals());

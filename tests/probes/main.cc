@@ -11,8 +11,8 @@ namespace {
 
 constexpr int kWrongCall = 2;
 
-const Probe* const kTables[] = {kTimeProbes, kMemoryProbes, kFileProbes,
-                                kProcessProbes, kCallProbes};
+const Probe* const kTables[] = {kTimeProbes,    kMemoryProbes, kFileProbes,
+                                kProcessProbes, kCallProbes,   kTraceProbes};
 
 const Probe* Find(const char* name) {
   for (const Probe* table : kTables) {

@@ -27,6 +27,7 @@ extern const Probe kMemoryProbes[];
 extern const Probe kFileProbes[];
 extern const Probe kProcessProbes[];
 extern const Probe kCallProbes[];
+extern const Probe kTraceProbes[];
 
 // The number `text` holds; exits 2 if it is none.
 int64_t ParseNumber(const char* text);

@@ -38,6 +38,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "worker/init/proc_mask.h"
 #include "worker/init/report.h"
 
 namespace paddock::init {
@@ -179,6 +180,7 @@ void RunSandboxInit(const SetupPlan& plan) {
   step.Run(kMountProc,
            mount("proc", "proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC,
                  plan.proc_options) == 0);
+  if (plan.full_proc) step.Run(kMaskProc, MaskProc());  // /work is empty yet
   step.Run(kMountTmp, MountTmpfs("tmp", plan.tmp_options));
   step.Run(kMountShm, MountTmpfs("dev/shm", plan.shm_options));
   step.Run(kMountWorkspace, MountTmpfs("work", plan.workspace_options));

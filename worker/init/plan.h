@@ -23,6 +23,7 @@ struct SetupPlan {
   const char* image_tree;         // path of the image's template tree
   const char* new_root;           // path of an empty directory
   const char* proc_options;       // of mount(2): "subset=pid,hidepid=2"
+  bool full_proc;                 // proc_options has no subset: mask the rest
   const char* tmp_options;        // size, nr_inodes, mode of /tmp
   const char* shm_options;        // of /dev/shm
   const char* workspace_options;  // of /work, owner included

@@ -18,6 +18,7 @@ enum class SetupStep : uint32_t {
   kCloseDescriptors,
   kAttachImage,
   kMountProc,
+  kMaskProc,
   kMountTmp,
   kMountShm,
   kMountWorkspace,
@@ -68,6 +69,8 @@ constexpr const char* SetupStepName(SetupStep step) {
       return "attach_image";
     case SetupStep::kMountProc:
       return "mount_proc";
+    case SetupStep::kMaskProc:
+      return "mask_proc";
     case SetupStep::kMountTmp:
       return "mount_tmp";
     case SetupStep::kMountShm:

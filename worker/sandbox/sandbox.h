@@ -20,6 +20,12 @@
 
 namespace paddock {
 
+// What a profile that the operator enabled makes of a sandbox.
+struct SandboxProfile {
+  bool full_proc = false;
+  std::vector<sock_filter> filters[2];  // indexed by SandboxKind::loopback
+};
+
 // What all sandboxes of a worker are built from. Lives as long as the worker.
 struct SandboxFactory {
   std::unique_ptr<CgroupFactory> cgroups;
@@ -27,8 +33,7 @@ struct SandboxFactory {
   int64_t sequence = 0;
   IdRanges ids;
   int landlock_abi = 0;
-  // Indexed by SandboxKind::loopback.
-  std::vector<sock_filter> filters[2];
+  std::map<std::string, SandboxProfile> profiles;  // by name
   std::string tmp_options;
   std::string shm_options;
 };
