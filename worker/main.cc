@@ -106,6 +106,7 @@ absl::StatusOr<SandboxFactory> SetUp(const internal::v1::WorkerLaunch& launch) {
   ASSIGN_OR_RETURN(const std::vector<sock_filter> own_filter,
                    CompileWorkerFilter(weakenings));
   RETURN_IF_ERROR(EnterPrivateNamespaces());
+  ASSIGN_OR_RETURN(factory.sysctl, OpenSysctl());
   ASSIGN_OR_RETURN(factory.cgroups, OpenLayout(launch.cgroups()));
   RETURN_IF_ERROR(BuildWorkerTree(Images(sandbox)));
   RETURN_IF_ERROR(CutWorkerPrivileges(own_filter));

@@ -146,6 +146,14 @@ def test_full_proc_cannot_be_written(api):
     assert {"nosuid", "nodev", "noexec"} <= set(options["/proc"])
 
 
+def test_no_user_namespace_can_be_made_inside(api):
+    """A second line: the filter refuses to make one at all."""
+    limit = "/proc/sys/user/max_user_namespaces"
+    with open(limit, encoding="ascii") as file:
+        assert int(file.read()) > 0
+    assert api.run("/bin/cat", limit, profile=CI).stdout.data == b"0\n"
+
+
 def test_full_proc_hides_other_users(api):
     """init is another user: hidepid=2."""
     names = api.run("/bin/ls", "/proc", profile=CI).stdout.data.split()

@@ -45,12 +45,13 @@ namespace paddock::init {
 namespace {
 
 bool CloseInherited(const SetupPlan& plan) {
-  int keep[kMaxJoinFiles + 5];
+  int keep[kMaxJoinFiles + 6];
   int count = 0;
   keep[count++] = plan.status_fd;
   keep[count++] = plan.plan_fd;
   keep[count++] = plan.stdout_fd;
   keep[count++] = plan.stderr_fd;
+  keep[count++] = plan.sysctl_fd;
   if (plan.cgroup_fd >= 0) keep[count++] = plan.cgroup_fd;
   for (int i = 0; i < plan.join_count; ++i) keep[count++] = plan.join_fds[i];
   return CloseAllBut(keep, count);

@@ -33,6 +33,7 @@ enum class SetupStep : uint32_t {
   kResetSignals,
   kUnshareCgroup,
   kUnshareUser,
+  kLimitNamespaces,
   kWaitIdMaps,
   kBecomeUser,
   kDropCapabilities,
@@ -97,6 +98,8 @@ constexpr const char* SetupStepName(SetupStep step) {
       return "unshare_cgroup";
     case SetupStep::kUnshareUser:
       return "unshare_user";
+    case SetupStep::kLimitNamespaces:
+      return "limit_namespaces";
     case SetupStep::kWaitIdMaps:
       return "wait_id_maps";
     case SetupStep::kBecomeUser:

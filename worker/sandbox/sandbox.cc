@@ -140,6 +140,7 @@ absl::Status WarmSandbox::Clone(SandboxFactory* factory) {
   setup.landlock_abi = factory->landlock_abi;
   setup.filter = filter.data();
   setup.filter_length = static_cast<uint16_t>(filter.size());
+  setup.sysctl_fd = factory->sysctl.get();
   setup.cgroup_fd = parts_.cgroup_->clone_fd();
   for (const int fd : parts_.cgroup_->join_fds()) {
     if (setup.join_count == init::kMaxJoinFiles) {

@@ -34,6 +34,7 @@ struct SandboxFactory {
   IdRanges ids;
   int landlock_abi = 0;
   std::map<std::string, SandboxProfile> profiles;  // by name
+  UniqueFd sysctl;  // directory sys of a /proc: OpenSysctl
   std::string tmp_options;
   std::string shm_options;
 };
