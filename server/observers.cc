@@ -65,6 +65,7 @@ bool IsStepName(const std::string& name) {
 LogFields FieldsOf(const JobLabel& job) {
   LogFields fields = {{"job_id", job.id}, {"source", NameOf(job.source)}};
   if (!job.request_id.empty()) fields.push_back({"request_id", job.request_id});
+  if (!job.profile.empty()) fields.push_back({"profile", job.profile});
   for (const auto& [key, value] : job.labels) {
     fields.push_back({absl::StrCat("label.", key), value});
   }
@@ -95,8 +96,11 @@ void AppendProcess(const v1::ProcessResult& process, LogFields* fields) {
 
 }  // namespace
 
-Metrics::LabelSets ServerObserver::LabelSets() {
+Metrics::LabelSets ServerObserver::LabelSets(const config::v1::Config& config) {
   Metrics::LabelSets sets;
+  for (const v1::Profile& profile : config.sandbox().profiles()) {
+    sets.profiles.push_back(profile.name());
+  }
   for (const JobSource source : kSources)
     sets.sources.push_back(NameOf(source));
   for (const Rejection why : kRejections)
@@ -153,7 +157,7 @@ void ServerObserver::OnStarted(const JobLabel& job) {
 
 void ServerObserver::OnFinished(const JobLabel& job,
                                 const v1::JobResult& result) {
-  metrics_->ProcessFinished(result.process());
+  metrics_->ProcessFinished(result.process(), job.profile);
   LogFields fields = FieldsOf(job);
   fields.push_back({"outcome", OutcomeLabel(result.outcome())});
   AppendProcess(result.process(), &fields);

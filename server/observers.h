@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "paddock/config/v1/config.pb.h"
 #include "server/jobs/job_observer.h"
 #include "server/scheduling/pool_observer.h"
 #include "server/telemetry/gauges.h"
@@ -25,7 +26,7 @@ class ServerObserver final : public PoolObserver, public JobObserver {
       : metrics_(metrics), events_(std::move(events)) {}
 
   // The label sets of the metrics that this class feeds.
-  static Metrics::LabelSets LabelSets();
+  static Metrics::LabelSets LabelSets(const config::v1::Config& config);
 
   void OnWorkerReady(const internal::v1::WorkerReady& ready) override;
   void OnWorkerStats(const internal::v1::WorkerStats& stats) override;

@@ -78,7 +78,7 @@ class Server {
       : config_(config),
         control_(control),
         signals_(std::move(signals)),
-        metrics_(&registry_, ServerObserver::LabelSets()),
+        metrics_(&registry_, ServerObserver::LabelSets(config)),
         rpc_metrics_(&registry_, ServedMethods()),
         observer_(&metrics_, Events()),
         pool_(PoolOptions(config), control, &observer_),

@@ -28,6 +28,7 @@ void AddLayer(const std::string& layer, const std::string& mechanism,
 }  // namespace
 
 void FillEnforcement(const CgroupMechanisms& cgroups, int landlock_abi,
+                     const SecondLines& second_lines,
                      internal::v1::WorkerReady* ready) {
   AddLimit(v1::LIMIT_KIND_CPU_TIME, cgroups.cpu_time, ready);
   AddLimit(v1::LIMIT_KIND_WALL_TIME, "CLOCK_MONOTONIC, watched by the worker",
@@ -49,6 +50,14 @@ void FillEnforcement(const CgroupMechanisms& cgroups, int landlock_abi,
            ready);
   AddLayer("rootfs", "read-only image, tmpfs, pivot_root", ready);
   AddLayer("proc", "subset=pid, hidepid=2", ready);
+  AddLayer("devices",
+           absl::StrCat("five of our own, nodev elsewhere, no mknod",
+                        second_lines.devices ? "; cgroup v1 devices" : ""),
+           ready);
+  AddLayer("huge_pages",
+           absl::StrCat("refused by the filter",
+                        second_lines.huge_pages ? "; cgroup hugetlb 0" : ""),
+           ready);
   AddLayer("network", "own network namespace, loopback only if asked for",
            ready);
   AddLayer("kill", cgroups.kill, ready);

@@ -21,6 +21,7 @@
 #include "worker/base/status_macros.h"
 #include "worker/init/landlock.h"
 #include "worker/policy/seccomp_policy.h"
+#include "worker/profiles.h"
 #include "worker/sandbox/privileges.h"
 #include "worker/sandbox/worker_tree.h"
 #include "worker/worker_loop.h"
@@ -70,6 +71,22 @@ absl::StatusOr<internal::v1::WorkerLaunch> ReadLaunch(UniqueFd fd) {
   return launch;
 }
 
+// The worker goes into the groups whose limits are the same for all sandboxes;
+// init and programs are born there. By `tasks`: it has one thread, and
+// cgroup.procs waits for an RCU grace period.
+absl::StatusOr<SecondLines> EnterSecondLines(
+    const internal::v1::CgroupLayout& layout) {
+  SecondLines lines = {.huge_pages = layout.huge_pages_forbidden()};
+  for (const auto& hierarchy : layout.v1()) {
+    const bool devices = hierarchy.controller() == "devices";
+    if (!devices && hierarchy.controller() != "hugetlb") continue;
+    RETURN_IF_ERROR(WriteControlAt(
+        AT_FDCWD, absl::StrCat(hierarchy.directory(), "/tasks"), "0"));
+    lines.devices = lines.devices || devices;
+  }
+  return lines;
+}
+
 absl::StatusOr<std::unique_ptr<CgroupFactory>> OpenLayout(
     const internal::v1::CgroupLayout& layout) {
   absl::StatusOr<UniqueFd> unified =
@@ -100,12 +117,13 @@ std::vector<ImageSource> Images(const config::v1::Sandbox& sandbox) {
 absl::StatusOr<SandboxFactory> SetUp(const internal::v1::WorkerLaunch& launch) {
   const config::v1::Sandbox& sandbox = launch.config().sandbox();
   SandboxFactory factory;
-  ASSIGN_OR_RETURN(factory.filters[0], CompileSandboxFilter({}));
-  ASSIGN_OR_RETURN(factory.filters[1],
-                   CompileSandboxFilter({.internet_sockets = true}));
+  Weakenings weakenings;
+  ASSIGN_OR_RETURN(factory.profiles, MakeProfiles(sandbox, &weakenings));
   ASSIGN_OR_RETURN(const std::vector<sock_filter> own_filter,
-                   CompileWorkerFilter());
+                   CompileWorkerFilter(weakenings));
   RETURN_IF_ERROR(EnterPrivateNamespaces());
+  ASSIGN_OR_RETURN(factory.sysctl, OpenSysctl());
+  ASSIGN_OR_RETURN(factory.second_lines, EnterSecondLines(launch.cgroups()));
   ASSIGN_OR_RETURN(factory.cgroups, OpenLayout(launch.cgroups()));
   RETURN_IF_ERROR(BuildWorkerTree(Images(sandbox)));
   RETURN_IF_ERROR(CutWorkerPrivileges(own_filter));

@@ -114,6 +114,7 @@ absl::StatusOr<RunSpec> ToRunSpec(const v1::Process& process,
   RunSpec spec;
   ASSIGN_OR_RETURN(spec.limits, ToLimits(process.limits()));
   spec.kind.image = process.image();
+  spec.kind.profile = process.profile();
   spec.kind.loopback = process.network() == v1::NETWORK_LOOPBACK;
   spec.argv.assign(process.argv().begin(), process.argv().end());
   FillEnvironment(process, &spec);

@@ -15,6 +15,7 @@
 #include "worker/enforcement.h"
 #include "worker/sandbox/running_program.h"
 #include "worker/wire/channel.h"
+#include "worker/wire/process_check.h"
 
 namespace paddock {
 namespace {
@@ -41,6 +42,7 @@ WorkerLoop::WorkerLoop(UniqueFd channel, const config::v1::Config& config,
       config_(config),
       factory_(std::move(factory)) {
   expected_.image = config.sandbox().default_image();
+  expected_.profile = kDefaultProfile;
 }
 
 absl::Status WorkerLoop::Run() {
@@ -74,7 +76,7 @@ absl::Status WorkerLoop::Run() {
 absl::Status WorkerLoop::SendReady() {
   internal::v1::WorkerMessage message;
   FillEnforcement(factory_.cgroups->mechanisms(), factory_.landlock_abi,
-                  message.mutable_ready());
+                  factory_.second_lines, message.mutable_ready());
   for (uint32_t step = 1; step <= static_cast<uint32_t>(init::SetupStep::kLast);
        ++step) {
     message.mutable_ready()->add_setup_steps(
@@ -201,6 +203,9 @@ absl::Status WorkerLoop::HandleRun(internal::v1::RunRequest* request) {
     known = known || image.name() == spec.kind.image;
   }
   if (!known) return absl::InvalidArgumentError("unknown image");
+  if (!factory_.profiles.contains(spec.kind.profile)) {
+    return absl::InvalidArgumentError("unknown profile");
+  }
 
   ASSIGN_OR_RETURN(WarmSandbox sandbox, TakeWarm(spec.kind));
   expected_limits_ = spec.limits;

@@ -141,6 +141,26 @@ std::string ImageList(const v1::GetServerInfoResponse& info) {
   return absl::Utf8SafeCHexEscape(absl::StrJoin(names, ", "));
 }
 
+// "default, ci (full_proc, inotify)"
+std::string ProfileList(const v1::GetServerInfoResponse& info) {
+  std::vector<std::string> profiles;
+  for (const v1::Profile& profile : info.profiles()) {
+    std::vector<std::string> opened;
+    for (int i = 0; i < profile.weakenings_size(); ++i) {
+      const v1::Weakening token = profile.weakenings(i);
+      opened.push_back(v1::Weakening_IsValid(token)
+                           ? absl::AsciiStrToLower(absl::StripPrefix(
+                                 v1::Weakening_Name(token), "WEAKENING_"))
+                           : absl::StrCat(token));
+    }
+    profiles.push_back(opened.empty()
+                           ? profile.name()
+                           : absl::StrCat(profile.name(), " (",
+                                          absl::StrJoin(opened, ", "), ")"));
+  }
+  return absl::Utf8SafeCHexEscape(absl::StrJoin(profiles, ", "));
+}
+
 std::string WorkerSummary(const v1::GetServerInfoResponse& info,
                           const std::vector<v1::Worker>& workers) {
   int64_t run = 0;
@@ -168,6 +188,7 @@ std::string Summary(const std::string& server,
                  : kNone},
       {"workers", WorkerSummary(info, workers)},
       {"images", ImageList(info)},
+      {"profiles", ProfileList(info)},
       {"request",
        absl::StrCat("at most ", FormatBytes(info.max_request_bytes()))},
       {"response",

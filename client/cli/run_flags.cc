@@ -152,6 +152,12 @@ void AddSandboxOptions(CLI::App* command, v1::Process* process) {
           [process](const std::string& name) { process->set_image(name); },
           "Root file system to run in (default: the server's)")
       ->type_name("NAME");
+  command
+      ->add_option_function<std::string>(
+          "--profile",
+          [process](const std::string& name) { process->set_profile(name); },
+          "Profile of the sandbox (default: default, the strictest)")
+      ->type_name("NAME");
   AddParsedOption(command, "--on-overflow", "truncate|kill",
                   "What passing --output-limit does (default: truncate)",
                   ParseOverflow, [process](v1::OverflowPolicy policy) {

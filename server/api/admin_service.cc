@@ -73,6 +73,7 @@ grpc::ServerUnaryReactor* AdminService::GetServerInfo(
     response->add_images(image.name());
   }
   response->set_default_image(config.sandbox().default_image());
+  *response->mutable_profiles() = config.sandbox().profiles();
   return Answer(context, grpc::Status::OK);
 }
 

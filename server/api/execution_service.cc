@@ -37,6 +37,7 @@ class ExecuteCall final : public grpc::ServerUnaryReactor {
                          request.job().labels().end());
     v1::JobSpec spec = request.job();
     CompleteProcess(config, spec.mutable_process());
+    label_.profile = spec.process().profile();
     if (!Passes(CheckCompleteProcess(config, spec.process()))) return;
     Run(std::move(spec));
   }

@@ -8,6 +8,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "server/config/profiles.h"
 #include "server/jobs/duration.h"
 #include "server/jobs/process_defaults.h"
 
@@ -81,18 +82,17 @@ void CheckRequestId(const std::string& id, Violations* violations) {
       {"request_id", "has at most 36 printable ASCII characters, no space"});
 }
 
-void CheckImage(const config::v1::Config& config, const v1::Process& process,
-                Violations* violations) {
-  const std::string field = absl::StrCat(kProcess, ".image");
+// That what `process` names is there; `kind` is the field, for messages too.
+void CheckIsThere(const char* kind, const std::string& name, bool is_there,
+                  Violations* violations) {
+  const std::string field = absl::StrCat(kProcess, ".", kind);
   const bool known_to_be_wrong =
       std::any_of(violations->begin(), violations->end(),
                   [&](const FieldViolation& v) { return v.field == field; });
-  if (known_to_be_wrong || FindImage(config, process.image()) != nullptr) {
-    return;
-  }
+  if (known_to_be_wrong || is_there) return;
   violations->push_back(
-      {field, absl::StrCat("there is no image \"", process.image(),
-                           "\"; GetServerInfo lists the images")});
+      {field, absl::StrCat("there is no ", kind, " \"", name,
+                           "\"; GetServerInfo lists the ", kind, "s")});
 }
 
 void CheckWhatToRun(const config::v1::Config& config, const v1::JobSpec& job,
@@ -109,7 +109,12 @@ void CheckWhatToRun(const config::v1::Config& config, const v1::JobSpec& job,
   if (!job.has_process()) return;
   CheckProcess(kProcess, job.process(), config.requests().max_limits(),
                &check->violations, &check->unimplemented);
-  CheckImage(config, job.process(), &check->violations);
+  const v1::Process& process = job.process();
+  CheckIsThere("image", process.image(),
+               FindImage(config, process.image()) != nullptr,
+               &check->violations);
+  CheckIsThere("profile", process.profile(),
+               HasProfile(config, process.profile()), &check->violations);
 }
 
 }  // namespace

@@ -6,10 +6,11 @@
 #include <algorithm>
 #include <set>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "google/protobuf/util/time_util.h"
+#include "server/config/config_name.h"
+#include "server/config/profiles.h"
 #include "server/config/scalar_text.h"
 
 namespace paddock {
@@ -19,7 +20,6 @@ using google::protobuf::util::TimeUtil;
 
 constexpr int kMostWorkers = 1024;
 constexpr int kMostWarmSandboxes = 4;
-constexpr size_t kMostNameBytes = 64;  // of an image
 constexpr size_t kMostUserBytes = 32;  // useradd(8)
 constexpr int64_t kMostShutdownSeconds = 24 * 3600;
 // sockaddr_un's path with its NUL: unix(7).
@@ -30,15 +30,6 @@ constexpr int64_t kLeastHostIdBase = 65536 + kInitIdsBelowBase;
 bool IsOneOf(const std::string& text, std::initializer_list<const char*> all) {
   return std::any_of(all.begin(), all.end(),
                      [&](const char* one) { return text == one; });
-}
-
-// A name of `letters` and, but for its start, of `more`.
-bool IsName(const std::string& text, size_t most, const char* letters,
-            const char* more) {
-  return !text.empty() && text.size() <= most &&
-         text.find_first_not_of(absl::StrCat(letters, more)) ==
-             std::string::npos &&
-         absl::StrContains(letters, text.substr(0, 1));
 }
 
 bool HasDotDot(const std::string& path) {
@@ -150,16 +141,8 @@ void CheckImages(const config::v1::Sandbox& sandbox, Problems* problems) {
   for (int i = 0; i < sandbox.images_size(); ++i) {
     const config::v1::Image& image = sandbox.images(i);
     const std::string path = absl::StrCat("sandbox.images[", i, "]");
-    if (!IsName(image.name(), kMostNameBytes,
-                "abcdefghijklmnopqrstuvwxyz0123456789", "._-")) {
-      problems->push_back(absl::StrCat(
-          path, ".name: '", image.name(),
-          "' is not 1 to 64 characters of [a-z0-9._-], the first a letter or "
-          "digit"));
-    } else if (!names.insert(image.name()).second) {
-      problems->push_back(absl::StrCat(path, ".name: '", image.name(),
-                                       "' is the name of an image above too"));
-    }
+    CheckConfigName(absl::StrCat(path, ".name"), image.name(), &names,
+                    problems);
     CheckImageSource(path, image, problems);
     for (const auto& [key, value] : image.env()) {
       if (key.empty() || key.find('=') != std::string::npos ||
@@ -189,6 +172,7 @@ void CheckSandbox(const config::v1::Sandbox& sandbox, Problems* problems) {
   positive("shm_bytes", sandbox.shm_bytes());
   positive("shm_inodes", sandbox.shm_inodes());
   CheckImages(sandbox, problems);
+  CheckProfiles(sandbox, problems);
 }
 
 void CheckShutdown(const config::v1::Shutdown& shutdown, Problems* problems) {

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/duration.pb.h"
+#include "server/config/profiles.h"
 
 namespace paddock {
 namespace {
@@ -150,6 +151,7 @@ void FillUnset(const HostFacts& host, config::v1::Config* config) {
     (*image.mutable_env())["HOME"] = "/work";
     (*image.mutable_env())["LANG"] = "C.UTF-8";
   }
+  FillProfiles(config->mutable_sandbox());
 }
 
 }  // namespace paddock

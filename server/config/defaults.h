@@ -25,9 +25,9 @@ inline constexpr int64_t kLastHostId = (int64_t{1} << 32) - 2;
 // Every field that has no notion of being unset, at its default.
 config::v1::Config DefaultConfig(const HostFacts& host);
 
-// Fills what may be unset, the limits and the images' environments. A default
-// limit is never above its maximum: the maximum an operator lowered wins over
-// a default nobody wrote.
+// Fills what may be unset, the limits, the images' environments and the
+// profiles. A default limit is never above its maximum: the maximum an operator
+// lowered wins over a default nobody wrote.
 void FillUnset(const HostFacts& host, config::v1::Config* config);
 
 }  // namespace paddock

@@ -4,9 +4,11 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "absl/time/time.h"
 
@@ -24,6 +26,16 @@ constexpr Unit kUnits[] = {
     {"MiB", int64_t{1} << 20},
     {"KiB", int64_t{1} << 10},
 };
+
+// "FULL_PROC" of the type Weakening has the prefix "WEAKENING_".
+std::string EnumPrefix(const google::protobuf::EnumDescriptor* type) {
+  std::string prefix;
+  for (const char c : type->name()) {
+    if (absl::ascii_isupper(c) && !prefix.empty()) prefix += '_';
+    prefix += absl::ascii_toupper(c);
+  }
+  return prefix + "_";
+}
 
 }  // namespace
 
@@ -96,6 +108,27 @@ absl::StatusOr<uint32_t> ParseFileMode(const std::string& text) {
         "expected a file mode in octal, at most 0777, got '", text, "'"));
   }
   return mode;
+}
+
+absl::StatusOr<int> ParseEnumText(const google::protobuf::EnumDescriptor* type,
+                                  const std::string& text) {
+  std::vector<std::string> names;
+  for (int i = 0; i < type->value_count(); ++i) {
+    const int number = type->value(i)->number();
+    if (number == 0) continue;
+    names.push_back(FormatEnumText(type, number));
+    if (names.back() == text) return number;
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "expected one of ", absl::StrJoin(names, ", "), ", got '", text, "'"));
+}
+
+std::string FormatEnumText(const google::protobuf::EnumDescriptor* type,
+                           int number) {
+  const auto* value = type->FindValueByNumber(number);
+  if (value == nullptr) return absl::StrCat(number);
+  return absl::AsciiStrToLower(
+      absl::StripPrefix(value->name(), EnumPrefix(type)));
 }
 
 absl::StatusOr<HostPort> ParseHostPort(const std::string& text) {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "google/protobuf/descriptor.h"
 #include "google/protobuf/duration.pb.h"
 
 namespace paddock {
@@ -24,6 +25,13 @@ std::string FormatDurationText(const google::protobuf::Duration& duration);
 
 // A file mode in octal, as chmod(1) takes it: at most 0777.
 absl::StatusOr<uint32_t> ParseFileMode(const std::string& text);
+
+// A value of an enum: in lower case, without the prefix that the type's name
+// gives it. The value 0 means that nothing was said and cannot be written.
+absl::StatusOr<int> ParseEnumText(const google::protobuf::EnumDescriptor* type,
+                                  const std::string& text);
+std::string FormatEnumText(const google::protobuf::EnumDescriptor* type,
+                           int number);
 
 struct HostPort {
   std::string host;  // a name, an IPv4 address, or an IPv6 one without brackets

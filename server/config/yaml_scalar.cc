@@ -106,6 +106,13 @@ absl::Status SetScalar(const std::string& text, const FieldDescriptor* field,
       add ? to->AddString(message, field, text)
           : to->SetString(message, field, text);
       return absl::OkStatus();
+    case FieldDescriptor::CPPTYPE_ENUM: {
+      ASSIGN_OR_RETURN(const int value,
+                       ParseEnumText(field->enum_type(), text));
+      add ? to->AddEnumValue(message, field, value)
+          : to->SetEnumValue(message, field, value);
+      return absl::OkStatus();
+    }
     case FieldDescriptor::CPPTYPE_MESSAGE: {
       ASSIGN_OR_RETURN(const Duration value, ParseDurationText(text));
       (add ? to->AddMessage(message, field)
@@ -146,6 +153,11 @@ std::string GetScalar(const Message& message, const FieldDescriptor* field,
     case FieldDescriptor::CPPTYPE_STRING:
       return one ? from->GetString(message, field)
                  : from->GetRepeatedString(message, field, index);
+    case FieldDescriptor::CPPTYPE_ENUM:
+      return FormatEnumText(
+          field->enum_type(),
+          one ? from->GetEnumValue(message, field)
+              : from->GetRepeatedEnumValue(message, field, index));
     case FieldDescriptor::CPPTYPE_MESSAGE: {
       Duration value;
       value.CopyFrom(one ? from->GetMessage(message, field)

@@ -10,7 +10,7 @@
 namespace paddock {
 
 // Single values of a message as text, by reflection. Single are numbers, truth
-// values, text, and google.protobuf.Duration, which is written as one.
+// values, text, enums, and google.protobuf.Duration, which is written as one.
 
 // True for a message that is written as a map.
 bool IsPlainMessage(const google::protobuf::FieldDescriptor* field);

@@ -28,6 +28,7 @@ struct JobLabel {
   std::string request_id;  // the client's, may be empty
   JobSource source = JobSource::kExecute;
   std::map<std::string, std::string> labels;
+  std::string profile;  // of its process; empty until the request is checked
 };
 
 // Told of jobs, by any thread. Calls must not block.

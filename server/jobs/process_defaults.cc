@@ -3,6 +3,8 @@
 #include <string>
 #include <utility>
 
+#include "worker/wire/process_check.h"
+
 namespace paddock {
 namespace {
 
@@ -45,6 +47,7 @@ bool CompleteProcess(const config::v1::Config& config, v1::Process* process) {
   const config::v1::Image* image = FindImage(config, process->image());
   if (image == nullptr) return false;
   process->set_image(image->name());
+  if (process->profile().empty()) process->set_profile(kDefaultProfile);
   CompleteEnvironment(*image, process);
   CompleteLimits(config.requests().default_limits(), process->mutable_limits());
   if (process->has_stdin()) TextToData(process->mutable_stdin());

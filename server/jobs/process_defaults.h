@@ -14,6 +14,7 @@ const config::v1::Image* FindImage(const config::v1::Config& config,
 // Makes a process that passed CheckProcess complete, as RunRequest.process
 // asks:
 //   image    the default one if it names none
+//   profile  "default" if it names none
 //   limits   field by field, Requests.default_limits where unset
 //   env      the image's, then env, then secret_env (which is emptied): later
 //            ones win

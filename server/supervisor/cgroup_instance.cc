@@ -19,6 +19,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "server/supervisor/cgroup_tree.h"
+#include "server/supervisor/second_line.h"
 #include "worker/base/file_util.h"
 #include "worker/base/status_macros.h"
 
@@ -34,6 +35,15 @@ constexpr absl::Duration kRemoveTimeout = absl::Seconds(5);
 // kUsedControllers as v2 has them.
 constexpr const char* kUnifiedControllers[] = {"memory", "pids", "cpu",
                                                "cpuset", "io"};
+constexpr char kHugetlb[] = "hugetlb";
+constexpr char kDevices[] = "devices";
+
+// Nothing hangs on such a hierarchy of v1: second_line.h.
+bool IsSecondLine(const CgroupHierarchy& hierarchy) {
+  return !hierarchy.unified && hierarchy.controllers.size() == 1 &&
+         (hierarchy.controllers[0] == kHugetlb ||
+          hierarchy.controllers[0] == kDevices);
+}
 
 // Nothing else that begins with "paddock-" is ours: an operator's cgroup may.
 bool IsInstanceName(const std::string& name) {
@@ -180,6 +190,7 @@ absl::StatusOr<CgroupInstance> CgroupInstance::Create(
   absl::Status status;
   for (const CgroupHierarchy& hierarchy : hierarchies) {
     status = instance.AddTree(hierarchy, report);
+    if (!status.ok() && IsSecondLine(hierarchy)) status = absl::OkStatus();
     if (!status.ok()) break;
   }
   if (status.ok()) status = instance.CheckControllers();
@@ -245,6 +256,15 @@ absl::Status CgroupInstance::PrepareUnified(Tree* tree) {
     RETURN_IF_ERROR(EnableControllers(tree->instance.get(), used));
     RETURN_IF_ERROR(EnableControllers(sandboxes.get(), used));
   }
+  // Where other processes are beside us in the group the kernel refuses: then
+  // the filter alone forbids huge pages.
+  if (std::count(available.begin(), available.end(), kHugetlb) > 0 &&
+      EnableControllers(tree->base.get(), {kHugetlb}).ok()) {
+    tree->gave_hugetlb = true;
+    layout_.set_huge_pages_forbidden(
+        EnableControllers(tree->instance.get(), {kHugetlb}).ok() &&
+        ForbidHugePages(sandboxes.get()).ok());
+  }
   const bool mounted = !tree->hierarchy.base_directory.empty();
   const std::string base =
       mounted ? tree->hierarchy.base_directory : tree->hierarchy.base_path;
@@ -270,6 +290,11 @@ absl::Status CgroupInstance::PrepareV1(const Tree& tree) {
       if (is_tree.ok() && absl::StartsWith(*is_tree, "0")) {
         RETURN_IF_ERROR(WriteControlAt(group, "memory.use_hierarchy", "1"));
       }
+    } else if (controller == kHugetlb) {
+      if (!ForbidHugePages(group).ok()) continue;
+      layout_.set_huge_pages_forbidden(true);
+    } else if (controller == kDevices) {
+      if (!AllowSandboxDevicesOnly(group).ok()) continue;
     }
     internal::v1::CgroupV1Hierarchy* entry = layout_.add_v1();
     entry->set_controller(controller);
@@ -359,6 +384,11 @@ absl::Status CgroupInstance::Remove() {
     }
     status.Update(KillAndRemoveGroups(tree.base.get(), name_, kSandboxes,
                                       kRemoveTimeout));
+    const auto others = ChildGroups(tree.base.get());
+    if (tree.gave_hugetlb && others.ok() && others->empty()) {
+      WriteControlAt(tree.base.get(), "cgroup.subtree_control", "-hugetlb")
+          .IgnoreError();
+    }
   }
   return status;
 }

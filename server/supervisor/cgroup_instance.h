@@ -62,6 +62,7 @@ class CgroupInstance {
     UniqueFd base;
     UniqueFd instance;  // holds the lock
     bool holds_daemon = false;
+    bool gave_hugetlb = false;  // v2: enabled it for children of `base`
   };
 
   CgroupInstance() = default;

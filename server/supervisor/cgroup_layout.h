@@ -10,9 +10,11 @@
 namespace paddock {
 
 // The controllers that sandboxes use where they are present, by their v1 names.
-// v2 calls blkio io, and has cpuacct without a controller.
-inline constexpr const char* kUsedControllers[] = {
-    "memory", "pids", "cpu", "cpuacct", "cpuset", "blkio"};
+// v2 calls blkio io, and has cpuacct without a controller. The last two are
+// second lines: second_line.h.
+inline constexpr const char* kUsedControllers[] = {"memory",  "pids",   "cpu",
+                                                   "cpuacct", "cpuset", "blkio",
+                                                   "hugetlb", "devices"};
 
 // One cgroup hierarchy as this process sees it, through its cgroup namespace
 // and its mount namespace: cgroups(7), cgroup_namespaces(7).

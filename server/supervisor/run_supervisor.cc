@@ -12,10 +12,12 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/config/profiles.h"
 #include "server/supervisor/cgroup_instance.h"
 #include "server/supervisor/cgroup_layout.h"
 #include "server/supervisor/privileges.h"
 #include "server/supervisor/runtime_directory.h"
+#include "server/supervisor/second_line.h"
 #include "server/supervisor/service_user.h"
 #include "server/supervisor/supervisor.h"
 #include "worker/base/file_util.h"
@@ -94,6 +96,14 @@ absl::StatusOr<CgroupInstance> MakeCgroups(const std::string& parent) {
   return cgroups;
 }
 
+void WarnOfCorePattern() {
+  const absl::StatusOr<std::string> pattern =
+      ReadFileAt(AT_FDCWD, "/proc/sys/kernel/core_pattern");
+  if (!pattern.ok()) return;
+  const std::string warning = CorePatternWarning(*pattern);
+  if (!warning.empty()) spdlog::warn("{}", warning);
+}
+
 absl::StatusOr<ServiceUser> PrepareUser(const config::v1::Config& config) {
   bool created = false;
   ASSIGN_OR_RETURN(const ServiceUser user,
@@ -110,6 +120,10 @@ absl::StatusOr<ServiceUser> PrepareUser(const config::v1::Config& config) {
 // which have to be taken away again, last.
 absl::StatusOr<Supervisor> Prepare(const config::v1::Config& config,
                                    const SupervisorFlags& flags) {
+  for (const std::string& line : DescribeWeakenings(config.sandbox())) {
+    spdlog::warn("{}", line);
+  }
+  WarnOfCorePattern();
   ASSIGN_OR_RETURN(UniqueFd ready_fd, TakeReadyFd(flags.ready_fd));
   RETURN_IF_ERROR(CheckHostIdsAreMapped(config));
   ASSIGN_OR_RETURN(UniqueFd signals, TakeSignals());

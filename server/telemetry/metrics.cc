@@ -91,6 +91,10 @@ Metrics::Metrics(Registry* registry, const LabelSets& labels)
       processes_(registry, "paddock_processes_total",
                  "Processes that ended or were given up, by outcome.",
                  "outcome", OutcomeLabels()),
+      profile_runs_(registry, "paddock_profile_runs_total",
+                    "Processes that ended or were given up, by the profile "
+                    "they asked for.",
+                    "profile", labels.profiles),
       limit_hits_(registry, "paddock_limit_hits_total",
                   "Limits that processes met, by limit; one process may meet "
                   "several.",
@@ -156,8 +160,10 @@ void Metrics::JobRejected(const std::string& reason) {
   jobs_rejected_.Add(reason);
 }
 
-void Metrics::ProcessFinished(const v1::ProcessResult& result) {
+void Metrics::ProcessFinished(const v1::ProcessResult& result,
+                              const std::string& profile) {
   processes_.Add(OutcomeLabel(result.outcome()));
+  profile_runs_.Add(profile);
   for (const int limit : result.limits_hit()) {
     limit_hits_.Add(LimitLabel(static_cast<v1::LimitKind>(limit)));
   }

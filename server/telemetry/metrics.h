@@ -41,12 +41,15 @@ class Metrics {
     std::vector<std::string> sources;     // jobs_started_total
     std::vector<std::string> rejections;  // jobs_rejected_total
     std::vector<std::string> losses;      // worker_restarts_total
+    std::vector<std::string> profiles;    // profile_runs_total
   };
   Metrics(prometheus::Registry* registry, const LabelSets& labels);
 
   void JobStarted(const std::string& source);
   void JobRejected(const std::string& reason);
-  void ProcessFinished(const v1::ProcessResult& result);
+  // `profile` is the one it asked for.
+  void ProcessFinished(const v1::ProcessResult& result,
+                       const std::string& profile);
   void WorkerLost(const std::string& reason);
   void SandboxSetUp(absl::Duration duration);
   void SandboxTornDown(absl::Duration duration);
@@ -62,6 +65,7 @@ class Metrics {
   LabelledCounters jobs_started_;
   LabelledCounters jobs_rejected_;
   LabelledCounters processes_;
+  LabelledCounters profile_runs_;
   LabelledCounters limit_hits_;
   LabelledCounters worker_restarts_;
   LabelledCounters setup_failures_;

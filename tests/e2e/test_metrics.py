@@ -25,6 +25,7 @@ NEEDED = {
     "paddock_process_memory_peak_bytes", "paddock_workers",
     "paddock_worker_restarts_total", "paddock_warm_sandboxes",
     "paddock_sandbox_setup_failures_total", "paddock_limit_hits_total",
+    "paddock_profile_runs_total",
     "paddock_oom_kills_total", "paddock_grpc_server_started_total",
     "paddock_grpc_server_handled_total",
     "paddock_grpc_server_handling_seconds",

@@ -32,6 +32,7 @@ extern const Probe kProcessProbes[];
 extern const Probe kCallProbes[];
 extern const Probe kEntryProbes[];
 extern const Probe kPrivilegeProbes[];
+extern const Probe kTraceProbes[];
 
 // The number `text` holds; exits 2 if it is none.
 int64_t ParseNumber(const char* text);

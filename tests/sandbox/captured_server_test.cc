@@ -61,6 +61,14 @@ TEST_F(CapturedServerTest, UnknownImage) {
   ExpectProcessRefused([](v1::Process* p) { p->set_image("other"); });
 }
 
+TEST_F(CapturedServerTest, ProfileTheOperatorDidNotEnable) {
+  ExpectProcessRefused([](v1::Process* p) { p->set_profile("ci"); });
+}
+
+TEST_F(CapturedServerTest, ProfileLeftOut) {
+  ExpectProcessRefused([](v1::Process* p) { p->clear_profile(); });
+}
+
 TEST_F(CapturedServerTest, InputOutsideTheWritableDirectories) {
   ExpectProcessRefused([](v1::Process* p) {
     v1::Input* input = p->add_inputs();

@@ -23,15 +23,28 @@ inline seccomp_data NativeCall(uint32_t number,
   return data;
 }
 
+// Every set of weakenings, the empty one first: so every profile there can be.
+inline std::vector<Weakenings> EverySetOfWeakenings() {
+  std::vector<Weakenings> sets = {{}};
+  for (const Weakening token : kEveryWeakening) {
+    for (size_t i = sets.size(); i > 0; --i) {
+      sets.push_back(sets[i - 1]);
+      sets.back().Weaken(token);
+    }
+  }
+  return sets;
+}
+
 // A filter of ours in the evaluator.
 class FilterUnderTest {
  public:
-  static FilterUnderTest OfPrograms(bool internet_sockets = false) {
-    return FilterUnderTest(
-        CompileSandboxFilter({.internet_sockets = internet_sockets}));
+  static FilterUnderTest OfPrograms(bool internet_sockets = false,
+                                    Weakenings weakenings = {}) {
+    return FilterUnderTest(CompileSandboxFilter(
+        {.internet_sockets = internet_sockets, .weakenings = weakenings}));
   }
-  static FilterUnderTest OfWorker() {
-    return FilterUnderTest(CompileWorkerFilter());
+  static FilterUnderTest OfWorker(Weakenings weakenings = {}) {
+    return FilterUnderTest(CompileWorkerFilter(weakenings));
   }
 
   uint32_t VerdictOn(const seccomp_data& data) {

@@ -104,6 +104,7 @@ v1::Process WorkerProcess::NewProcess(const std::vector<std::string>& argv) {
   v1::Process process;
   process.mutable_argv()->Assign(argv.begin(), argv.end());
   process.set_image("host");
+  process.set_profile("default");
   (*process.mutable_env())["PATH"] = "/usr/bin:/bin";
   v1::Limits* limits = process.mutable_limits();
   limits->mutable_cpu_time()->set_seconds(10);

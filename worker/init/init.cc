@@ -38,18 +38,20 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "worker/init/proc_mask.h"
 #include "worker/init/report.h"
 
 namespace paddock::init {
 namespace {
 
 bool CloseInherited(const SetupPlan& plan) {
-  int keep[kMaxJoinFiles + 5];
+  int keep[kMaxJoinFiles + 6];
   int count = 0;
   keep[count++] = plan.status_fd;
   keep[count++] = plan.plan_fd;
   keep[count++] = plan.stdout_fd;
   keep[count++] = plan.stderr_fd;
+  keep[count++] = plan.sysctl_fd;
   if (plan.cgroup_fd >= 0) keep[count++] = plan.cgroup_fd;
   for (int i = 0; i < plan.join_count; ++i) keep[count++] = plan.join_fds[i];
   return CloseAllBut(keep, count);
@@ -179,6 +181,7 @@ void RunSandboxInit(const SetupPlan& plan) {
   step.Run(kMountProc,
            mount("proc", "proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC,
                  plan.proc_options) == 0);
+  if (plan.full_proc) step.Run(kMaskProc, MaskProc());  // /work is empty yet
   step.Run(kMountTmp, MountTmpfs("tmp", plan.tmp_options));
   step.Run(kMountShm, MountTmpfs("dev/shm", plan.shm_options));
   step.Run(kMountWorkspace, MountTmpfs("work", plan.workspace_options));

@@ -23,6 +23,7 @@ struct SetupPlan {
   const char* image_tree;         // path of the image's template tree
   const char* new_root;           // path of an empty directory
   const char* proc_options;       // of mount(2): "subset=pid,hidepid=2"
+  bool full_proc;                 // proc_options has no subset: mask the rest
   const char* tmp_options;        // size, nr_inodes, mode of /tmp
   const char* shm_options;        // of /dev/shm
   const char* workspace_options;  // of /work, owner included
@@ -33,6 +34,7 @@ struct SetupPlan {
   int landlock_abi;  // 0: the kernel has no Landlock
   const sock_filter* filter;
   uint16_t filter_length;
+  int sysctl_fd;  // directory sys of a /proc, for the program's namespace limit
   // CLONE_INTO_CGROUP target of the program; -1: it is born beside init.
   int cgroup_fd;
   // cgroup v1 `tasks` files the program writes "0" to, first of all.

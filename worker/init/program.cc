@@ -47,6 +47,16 @@ bool JoinCgroups(const SetupPlan& plan) {
   return true;
 }
 
+// A second line below the filter: in this user namespace no other can be made,
+// whatever its members are allowed: namespaces(7). Which namespace's limit a
+// path leads to is decided when it is looked up, so not before unshare.
+bool LimitNamespaces(int sysctl_fd) {
+  const int fd =
+      openat(sysctl_fd, "user/max_user_namespaces", O_WRONLY | O_CLOEXEC);
+  if (fd < 0 || write(fd, "0", 1) != 1) return false;
+  return close(fd) == 0 && close(sysctl_fd) == 0;
+}
+
 bool WaitForIdMaps(int plan_fd) {
   Report report = {};
   report.kind = ReportKind::kNeedIdMaps;
@@ -108,12 +118,13 @@ void RunProgram(const SetupPlan& plan) {
   using enum SetupStep;
   const StepReporter step(plan.plan_fd);
   step.Run(kJoinCgroup, JoinCgroups(plan));  // so that its group sees all of it
-  int keep[] = {plan.plan_fd, plan.stdout_fd, plan.stderr_fd};
-  step.Run(kCloseDescriptors, CloseAllBut(keep, 3));
+  int keep[] = {plan.plan_fd, plan.stdout_fd, plan.stderr_fd, plan.sysctl_fd};
+  step.Run(kCloseDescriptors, CloseAllBut(keep, 4));
   step.Run(kResetSignals, ResetSignals());
   step.Run(kUnshareCgroup, unshare(CLONE_NEWCGROUP) == 0);
   step.Run(kUnshareUser, syscall(SYS_setgroups, 0, nullptr) == 0 &&
                              unshare(CLONE_NEWUSER) == 0);
+  step.Run(kLimitNamespaces, LimitNamespaces(plan.sysctl_fd));
   step.Run(kWaitIdMaps, WaitForIdMaps(plan.plan_fd));
   step.Run(kBecomeUser, BecomeUser(plan));
   step.Run(kDropCapabilities, DropCapabilities());

@@ -18,6 +18,7 @@ enum class SetupStep : uint32_t {
   kCloseDescriptors,
   kAttachImage,
   kMountProc,
+  kMaskProc,
   kMountTmp,
   kMountShm,
   kMountWorkspace,
@@ -32,6 +33,7 @@ enum class SetupStep : uint32_t {
   kResetSignals,
   kUnshareCgroup,
   kUnshareUser,
+  kLimitNamespaces,
   kWaitIdMaps,
   kBecomeUser,
   kDropCapabilities,
@@ -68,6 +70,8 @@ constexpr const char* SetupStepName(SetupStep step) {
       return "attach_image";
     case SetupStep::kMountProc:
       return "mount_proc";
+    case SetupStep::kMaskProc:
+      return "mask_proc";
     case SetupStep::kMountTmp:
       return "mount_tmp";
     case SetupStep::kMountShm:
@@ -94,6 +98,8 @@ constexpr const char* SetupStepName(SetupStep step) {
       return "unshare_cgroup";
     case SetupStep::kUnshareUser:
       return "unshare_user";
+    case SetupStep::kLimitNamespaces:
+      return "limit_namespaces";
     case SetupStep::kWaitIdMaps:
       return "wait_id_maps";
     case SetupStep::kBecomeUser:

@@ -8,6 +8,7 @@
 
 #include "absl/types/span.h"
 #include "worker/policy/bpf_compiler.h"
+#include "worker/policy/weakening.h"
 
 namespace paddock {
 
@@ -45,6 +46,15 @@ absl::Span<const CallRule> ProgramCallRules();
 absl::Span<const ArgumentRule> ProgramArgumentRules();
 // Come before the ones above when internet sockets are wanted.
 absl::Span<const ArgumentRule> InternetSocketRules();
+
+// The calls in `names`, which the other rules refuse, are allowed in sandboxes
+// that are weakened so.
+struct WeakeningRule {
+  Weakening weakening;
+  const char* reason;
+  const char* names;
+};
+absl::Span<const WeakeningRule> WeakeningRules();
 
 // For the worker. A number without a rule is allowed.
 absl::Span<const CallRule> WorkerCallRules();

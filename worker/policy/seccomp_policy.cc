@@ -47,6 +47,42 @@ absl::Status AddArgumentRules(absl::Span<const ArgumentRule> rules,
   return absl::OkStatus();
 }
 
+// FailedPrecondition if a rule weakens what was not refused outright: a
+// verdict by arguments must not be lost unseen.
+absl::Status Weaken(Weakenings weakenings, FilterSpec* spec) {
+  for (const WeakeningRule& rule : WeakeningRules()) {
+    if (!weakenings.Has(rule.weakening)) continue;
+    for (absl::string_view name :
+         absl::StrSplit(rule.names, ' ', absl::SkipEmpty())) {
+      const std::optional<uint32_t> number =
+          SystemCallNumber(spec->architecture, name);
+      if (!number.has_value()) continue;
+      const auto call = spec->calls.find(*number);
+      if (call == spec->calls.end() || !call->second.clauses.empty() ||
+          call->second.otherwise == kAllow ||
+          call->second.otherwise == kViolation) {
+        return absl::FailedPreconditionError(
+            absl::StrCat(name, " cannot be opened by a weakening"));
+      }
+      call->second.otherwise = kAllow;
+    }
+  }
+  return absl::OkStatus();
+}
+
+// Takes out the rules for what a program of this worker may be allowed.
+void Spare(Weakenings weakenings, FilterSpec* spec) {
+  for (const WeakeningRule& rule : WeakeningRules()) {
+    if (!weakenings.Has(rule.weakening)) continue;
+    for (absl::string_view name :
+         absl::StrSplit(rule.names, ' ', absl::SkipEmpty())) {
+      const std::optional<uint32_t> number =
+          SystemCallNumber(spec->architecture, name);
+      if (number.has_value()) spec->calls.erase(*number);
+    }
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<sock_filter>> CompileSandboxFilter(
@@ -61,10 +97,12 @@ absl::StatusOr<std::vector<sock_filter>> CompileSandboxFilter(
     RETURN_IF_ERROR(AddArgumentRules(InternetSocketRules(), &spec));
   }
   RETURN_IF_ERROR(AddArgumentRules(ProgramArgumentRules(), &spec));
+  RETURN_IF_ERROR(Weaken(options.weakenings, &spec));
   return CompileFilter(spec);
 }
 
-absl::StatusOr<std::vector<sock_filter>> CompileWorkerFilter() {
+absl::StatusOr<std::vector<sock_filter>> CompileWorkerFilter(
+    Weakenings weakenings) {
   FilterSpec spec;
   spec.architecture = NativeArchitecture();
   spec.default_verdict = kAllow;
@@ -72,6 +110,7 @@ absl::StatusOr<std::vector<sock_filter>> CompileWorkerFilter() {
   spec.foreign_architecture_verdict = kUntraced;
   spec.marked_number_verdict = kUntraced;
   RETURN_IF_ERROR(AddCallRules(WorkerCallRules(), &spec));
+  Spare(weakenings, &spec);
   return CompileFilter(spec);
 }
 

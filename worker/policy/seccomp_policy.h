@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "worker/policy/weakening.h"
 
 namespace paddock {
 
@@ -18,6 +19,8 @@ struct FilterOptions {
   // Stream and datagram sockets of AF_INET and AF_INET6. Without it they are
   // EAFNOSUPPORT.
   bool internet_sockets = false;
+  // Each allows the calls of its WeakeningRules and changes nothing else.
+  Weakenings weakenings;
 };
 
 // For programs. Refused calls return an errno; numbers that were unknown when
@@ -31,8 +34,11 @@ absl::StatusOr<std::vector<sock_filter>> CompileSandboxFilter(
 
 // The worker's own: everything but what rules.h lists for it, which returns
 // ENOSYS. Sandboxes inherit it and it stays below their own filter: it decides
-// nothing that the sandbox filter refuses, violations included.
-absl::StatusOr<std::vector<sock_filter>> CompileWorkerFilter();
+// nothing that the sandbox filter refuses, violations included. `weakenings`
+// are those of all its sandboxes: what one of them is allowed is not refused
+// here.
+absl::StatusOr<std::vector<sock_filter>> CompileWorkerFilter(
+    Weakenings weakenings = {});
 
 // "init_module" of (AUDIT_ARCH_X86_64, 175); "unknown" if there is no name.
 // `number` is as the kernel reports it, with the bit that marks x32.

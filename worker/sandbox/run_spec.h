@@ -15,6 +15,7 @@ namespace paddock {
 // built for it on the spot.
 struct SandboxKind {
   std::string image;
+  std::string profile;
   bool loopback = false;
 
   bool operator==(const SandboxKind&) const = default;

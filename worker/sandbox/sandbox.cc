@@ -39,6 +39,8 @@ constexpr uint64_t kInitNamespaces = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET |
 
 // pid directories only, and only one's own: nothing in it needs masking.
 constexpr char kProcOptions[] = "hidepid=2,subset=pid";
+// For a profile that asks for it; init masks most of what is more.
+constexpr char kFullProcOptions[] = "hidepid=2";
 
 // One report; fails with the step where the sender said that one failed.
 absl::StatusOr<Report> ReadReport(const Packet& packet,
@@ -116,12 +118,18 @@ absl::Status WarmSandbox::Clone(SandboxFactory* factory) {
   // The size is set for good when the request is known.
   const std::string workspace_options = absl::StrCat(
       "size=4096,nr_inodes=16,mode=0755,uid=", owner, ",gid=", owner);
-  const std::vector<sock_filter>& filter = factory->filters[kind_.loopback];
+  const auto profile = factory->profiles.find(kind_.profile);
+  if (profile == factory->profiles.end()) {
+    return absl::InternalError("a sandbox of an unknown profile");
+  }
+  const std::vector<sock_filter>& filter =
+      profile->second.filters[kind_.loopback];
 
   init::SetupPlan setup = {};
   setup.image_tree = image_tree.c_str();
   setup.new_root = kNewRoot;
-  setup.proc_options = kProcOptions;
+  setup.full_proc = profile->second.full_proc;
+  setup.proc_options = setup.full_proc ? kFullProcOptions : kProcOptions;
   setup.tmp_options = factory->tmp_options.c_str();
   setup.shm_options = factory->shm_options.c_str();
   setup.workspace_options = workspace_options.c_str();
@@ -132,6 +140,7 @@ absl::Status WarmSandbox::Clone(SandboxFactory* factory) {
   setup.landlock_abi = factory->landlock_abi;
   setup.filter = filter.data();
   setup.filter_length = static_cast<uint16_t>(filter.size());
+  setup.sysctl_fd = factory->sysctl.get();
   setup.cgroup_fd = parts_.cgroup_->clone_fd();
   for (const int fd : parts_.cgroup_->join_fds()) {
     if (setup.join_count == init::kMaxJoinFiles) {

@@ -20,6 +20,18 @@
 
 namespace paddock {
 
+// What a profile that the operator enabled makes of a sandbox.
+struct SandboxProfile {
+  bool full_proc = false;
+  std::vector<sock_filter> filters[2];  // indexed by SandboxKind::loopback
+};
+
+// What holds below a first layer where the host gives it.
+struct SecondLines {
+  bool huge_pages = false;  // cgroup limit of 0, below the filter
+  bool devices = false;     // cgroup v1 devices, below nodev and no mknod
+};
+
 // What all sandboxes of a worker are built from. Lives as long as the worker.
 struct SandboxFactory {
   std::unique_ptr<CgroupFactory> cgroups;
@@ -27,8 +39,9 @@ struct SandboxFactory {
   int64_t sequence = 0;
   IdRanges ids;
   int landlock_abi = 0;
-  // Indexed by SandboxKind::loopback.
-  std::vector<sock_filter> filters[2];
+  SecondLines second_lines;
+  std::map<std::string, SandboxProfile> profiles;  // by name
+  UniqueFd sysctl;  // directory sys of a /proc: OpenSysctl
   std::string tmp_options;
   std::string shm_options;
 };

@@ -34,6 +34,22 @@ absl::Status MakeRoot() {
   return absl::OkStatus();
 }
 
+// Lasts as long as descriptors below it.
+absl::StatusOr<UniqueFd> MountDetached(const char* type) {
+  UniqueFd context(fsopen(type, FSOPEN_CLOEXEC));
+  if (!context.valid()) {
+    return ErrnoStatus(errno, absl::StrCat("fsopen ", type));
+  }
+  if (fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0) {
+    return ErrnoStatus(errno, absl::StrCat("fsconfig ", type));
+  }
+  UniqueFd mount(
+      fsmount(context.get(), FSMOUNT_CLOEXEC,
+              MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC));
+  if (!mount.valid()) return ErrnoStatus(errno, absl::StrCat("fsmount ", type));
+  return mount;
+}
+
 }  // namespace
 
 std::string ImageTreePath(const std::string& image) {
@@ -51,18 +67,15 @@ absl::Status EnterPrivateNamespaces() {
 }
 
 absl::StatusOr<UniqueFd> OpenUnmountedCgroup2(const std::string& below) {
-  UniqueFd context(fsopen("cgroup2", FSOPEN_CLOEXEC));
-  if (!context.valid()) return ErrnoStatus(errno, "fsopen cgroup2");
-  if (fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0) {
-    return ErrnoStatus(errno, "fsconfig cgroup2");
-  }
-  UniqueFd mount(
-      fsmount(context.get(), FSMOUNT_CLOEXEC,
-              MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC));
-  if (!mount.valid()) return ErrnoStatus(errno, "fsmount cgroup2");
+  ASSIGN_OR_RETURN(const UniqueFd mount, MountDetached("cgroup2"));
   const absl::string_view relative = absl::StripPrefix(below, "/");
   return OpenAt(mount.get(), relative.empty() ? "." : std::string(relative),
                 O_RDONLY | O_DIRECTORY);
+}
+
+absl::StatusOr<UniqueFd> OpenSysctl() {
+  ASSIGN_OR_RETURN(const UniqueFd mount, MountDetached("proc"));
+  return OpenAt(mount.get(), "sys", O_PATH | O_DIRECTORY);
 }
 
 absl::Status BuildWorkerTree(const std::vector<ImageSource>& images) {

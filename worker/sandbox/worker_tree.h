@@ -24,6 +24,10 @@ absl::Status EnterPrivateNamespaces();
 // detached, and lasts as long as the descriptor.
 absl::StatusOr<UniqueFd> OpenUnmountedCgroup2(const std::string& below);
 
+// The directory sys of a /proc of our own: where the host is a container, its
+// /proc/sys is often read-only. As OpenUnmountedCgroup2, detached.
+absl::StatusOr<UniqueFd> OpenSysctl();
+
 // Step 2: builds the tree and makes it the root. From here on no host path is
 // reachable; descriptors opened before stay valid. An image that cannot be
 // built fails the whole.

@@ -24,6 +24,10 @@ constexpr char kBadPath[] =
     "'..', or be longer than 1024 bytes (255 for one name)";
 static_assert(kMaxPathBytes == 1024 && kMaxNameBytes == 255);
 
+constexpr char kBadName[] =
+    "must be 1 to 64 characters of a-z, 0-9, '.', '_' and '-', the first a "
+    "letter or digit";
+
 bool HasNul(absl::string_view value) {
   return value.find('\0') != absl::string_view::npos;
 }
@@ -107,12 +111,13 @@ void CheckPlan(const v1::Process& process, const CheckReport& report) {
 
 // ---- names
 
-bool IsImageName(absl::string_view name) {
-  constexpr size_t kMaxImageName = 64;
+// Of an image or a profile.
+bool IsName(absl::string_view name) {
+  constexpr size_t kMaxName = 64;
   const auto is_lower_or_digit = [](char c) {
     return absl::ascii_islower(c) || absl::ascii_isdigit(c);
   };
-  return !name.empty() && name.size() <= kMaxImageName &&
+  return !name.empty() && name.size() <= kMaxName &&
          is_lower_or_digit(name[0]) &&
          std::all_of(name.begin(), name.end(), [&](char c) {
            return is_lower_or_digit(c) || c == '.' || c == '_' || c == '-';
@@ -157,10 +162,11 @@ void CheckNames(const v1::Process& process, const CheckReport& report) {
                          absl::ascii_iscntrl)) {
     report.Violation("name", "must not contain control characters");
   }
-  if (!process.image().empty() && !IsImageName(process.image())) {
-    report.Violation("image",
-                     "must be 1 to 64 characters of a-z, 0-9, '.', '_' and "
-                     "'-', the first a letter or digit");
+  if (!process.image().empty() && !IsName(process.image())) {
+    report.Violation("image", kBadName);
+  }
+  if (!process.profile().empty() && !IsName(process.profile())) {
+    report.Violation("profile", kBadName);
   }
   if (!process.working_directory().empty() &&
       NormalizePath(process.working_directory()).empty()) {

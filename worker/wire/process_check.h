@@ -22,6 +22,9 @@ inline constexpr size_t kMaxNameBytes = 255;  // of one path component
 inline constexpr int kMaxInputs = 1024;
 inline constexpr int kMaxOutputs = 256;
 
+// The profile of a process that names none. It weakens nothing.
+inline constexpr char kDefaultProfile[] = "default";
+
 struct FieldViolation {
   std::string field;        // as `job.process.inputs[1].path`
   std::string description;  // a sentence for people

@@ -22,6 +22,12 @@ v1::GetServerInfoResponse GoodInfo() {
   info.add_images("host");
   info.add_images("gcc");
   info.set_default_image("host");
+  info.add_profiles()->set_name("default");
+  v1::Profile* ci = info.add_profiles();
+  ci->set_name("ci");
+  ci->add_weakenings(v1::WEAKENING_FULL_PROC);
+  ci->add_weakenings(v1::WEAKENING_INOTIFY);
+  ci->add_weakenings(static_cast<v1::Weakening>(77));
   info.mutable_default_limits()->mutable_cpu_time()->set_seconds(10);
   info.mutable_max_limits()->set_memory_bytes(1 << 30);
   info.mutable_max_limits()->set_cpus(2);
@@ -56,6 +62,7 @@ TEST(DoctorTableTest, ShowsWhatTheServerSays) {
   EXPECT_THAT(report.text, HasSubstr("1h1m1s"));
   EXPECT_THAT(report.text, HasSubstr("3: 1 idle, 1 busy, 1 starting; 11 "));
   EXPECT_THAT(report.text, HasSubstr("host (default), gcc"));
+  EXPECT_THAT(report.text, HasSubstr("default, ci (full_proc, inotify, 77)"));
   EXPECT_THAT(report.text,
               ContainsRegex("\ncpu time  *10s  *-  *ENFORCED  by a test\n"));
   EXPECT_THAT(report.text,

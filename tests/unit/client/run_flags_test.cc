@@ -76,15 +76,16 @@ TEST(RunFlagsTest, NoFlagLeavesEverythingUnset) {
 
 TEST(RunFlagsTest, TheRest) {
   RunOptions options;
-  Parse({"--image",         "gcc",   "--on-overflow", "kill",  "--network",
-         "loopback",        "--env", "A=1",           "--env", "B=x=y",
-         "--env",           "A=2",   "--workdir",     "/tmp",  "--file",
-         "dir/in=/src/a=b", "--out", "a/b",           "--out", "c=/d/e",
-         "--stdin",         "f",     "--deadline",    "5s",    "--json",
-         "--quiet"},
+  Parse({"--profile", "ci",        "--image",         "gcc",   "--on-overflow",
+         "kill",      "--network", "loopback",        "--env", "A=1",
+         "--env",     "B=x=y",     "--env",           "A=2",   "--workdir",
+         "/tmp",      "--file",    "dir/in=/src/a=b", "--out", "a/b",
+         "--out",     "c=/d/e",    "--stdin",         "f",     "--deadline",
+         "5s",        "--json",    "--quiet"},
         &options);
   const v1::Process& process = options.process;
   EXPECT_EQ(process.image(), "gcc");
+  EXPECT_EQ(process.profile(), "ci");
   EXPECT_EQ(process.stdout().on_overflow(), v1::OVERFLOW_POLICY_KILL);
   EXPECT_EQ(process.stderr().on_overflow(), v1::OVERFLOW_POLICY_KILL);
   EXPECT_EQ(process.network(), v1::NETWORK_LOOPBACK);

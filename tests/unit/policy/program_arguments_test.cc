@@ -28,20 +28,28 @@ using ::testing::IsEmpty;
 constexpr uint64_t kHigh = 0x100000000;
 constexpr uint64_t kAllHigh = 0xffffffff00000000;
 
-class ProgramArgumentsTest : public ::testing::Test {
+// Under every profile: none weakens what arguments decide.
+class ProgramArgumentsTest : public ::testing::TestWithParam<Weakenings> {
  protected:
   uint32_t On(absl::string_view name, const std::vector<uint64_t>& arguments) {
     return filter_.VerdictOn(name, arguments);
   }
-  FilterUnderTest filter_ = FilterUnderTest::OfPrograms();
+  FilterUnderTest filter_ = FilterUnderTest::OfPrograms(false, GetParam());
 };
 
 class InternetArgumentsTest : public ProgramArgumentsTest {
  protected:
-  InternetArgumentsTest() { filter_ = FilterUnderTest::OfPrograms(true); }
+  InternetArgumentsTest() {
+    filter_ = FilterUnderTest::OfPrograms(true, GetParam());
+  }
 };
 
-TEST_F(ProgramArgumentsTest, CloneWithoutNamespaces) {
+INSTANTIATE_TEST_SUITE_P(EveryProfile, ProgramArgumentsTest,
+                         testing::ValuesIn(EverySetOfWeakenings()));
+INSTANTIATE_TEST_SUITE_P(EveryProfile, InternetArgumentsTest,
+                         testing::ValuesIn(EverySetOfWeakenings()));
+
+TEST_P(ProgramArgumentsTest, CloneWithoutNamespaces) {
   EXPECT_EQ(On("clone", {SIGCHLD}), kAllow);
   // What pthread_create(3) and vfork in libc ask for.
   EXPECT_EQ(On("clone", {CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND |
@@ -52,7 +60,7 @@ TEST_F(ProgramArgumentsTest, CloneWithoutNamespaces) {
   EXPECT_EQ(On("clone", {CLONE_PIDFD | SIGCHLD}), kAllow);
 }
 
-TEST_F(ProgramArgumentsTest, CloneWithAnyNamespace) {
+TEST_P(ProgramArgumentsTest, CloneWithAnyNamespace) {
   for (const uint64_t flag :
        {uint64_t{CLONE_NEWNS}, uint64_t{CLONE_NEWCGROUP},
         uint64_t{CLONE_NEWUTS}, uint64_t{CLONE_NEWIPC}, uint64_t{CLONE_NEWUSER},
@@ -64,7 +72,7 @@ TEST_F(ProgramArgumentsTest, CloneWithAnyNamespace) {
   }
 }
 
-TEST_F(ProgramArgumentsTest, Personality) {
+TEST_P(ProgramArgumentsTest, Personality) {
   EXPECT_EQ(On("personality", {0}), kAllow);
   EXPECT_EQ(On("personality", {0xffffffff}), kAllow);
   EXPECT_EQ(On("personality", {ADDR_NO_RANDOMIZE}), Errno(EPERM));
@@ -73,7 +81,7 @@ TEST_F(ProgramArgumentsTest, Personality) {
   EXPECT_EQ(On("personality", {~uint64_t{0}}), Errno(EPERM));
 }
 
-TEST_F(ProgramArgumentsTest, LimitsOfOneself) {
+TEST_P(ProgramArgumentsTest, LimitsOfOneself) {
   EXPECT_EQ(On("prlimit64", {0, 7, 1, 1}), kAllow);
   EXPECT_EQ(On("prlimit64", {1}), Errno(EPERM));
   EXPECT_EQ(On("prlimit64", {2}), Errno(EPERM));
@@ -82,7 +90,7 @@ TEST_F(ProgramArgumentsTest, LimitsOfOneself) {
   EXPECT_EQ(On("prlimit64", {kHigh | 1}), Errno(EPERM));
 }
 
-TEST_F(ProgramArgumentsTest, TerminalRequestsByTheirLowHalf) {
+TEST_P(ProgramArgumentsTest, TerminalRequestsByTheirLowHalf) {
   for (const uint64_t request :
        {uint64_t{TIOCSTI}, uint64_t{TIOCLINUX}, uint64_t{TIOCSETD}}) {
     EXPECT_EQ(On("ioctl", {0, request}), Errno(EPERM)) << request;
@@ -98,21 +106,21 @@ TEST_F(ProgramArgumentsTest, TerminalRequestsByTheirLowHalf) {
   }
 }
 
-TEST_F(ProgramArgumentsTest, KeysOfFileSystems) {
+TEST_P(ProgramArgumentsTest, KeysOfFileSystems) {
   const uint64_t add = FS_IOC_ADD_ENCRYPTION_KEY;
   EXPECT_EQ(On("ioctl", {3, add}), Errno(EPERM));
   EXPECT_EQ(On("ioctl", {3, add | kHigh}), Errno(EPERM));
   EXPECT_EQ(On("ioctl", {3, FS_IOC_GETFLAGS}), kAllow);
 }
 
-TEST_F(ProgramArgumentsTest, CoreScheduling) {
+TEST_P(ProgramArgumentsTest, CoreScheduling) {
   EXPECT_EQ(On("prctl", {PR_SCHED_CORE, 1}), Errno(EPERM));
   EXPECT_EQ(On("prctl", {PR_SCHED_CORE | kHigh, 1}), Errno(EPERM));
   EXPECT_EQ(On("prctl", {PR_SET_NAME}), kAllow);
   EXPECT_EQ(On("prctl", {PR_SCHED_CORE + 1}), kAllow);
 }
 
-TEST_F(ProgramArgumentsTest, DirectoryNotification) {
+TEST_P(ProgramArgumentsTest, DirectoryNotification) {
   constexpr uint64_t kNotify = 1026;  // F_NOTIFY
   EXPECT_EQ(On("fcntl", {3, kNotify, 1}), Errno(EPERM));
   EXPECT_EQ(On("fcntl", {3, kNotify | kHigh, 1}), Errno(EPERM));
@@ -120,7 +128,7 @@ TEST_F(ProgramArgumentsTest, DirectoryNotification) {
   EXPECT_EQ(On("fcntl", {3, 2, 1}), kAllow);  // F_SETFD
 }
 
-TEST_F(ProgramArgumentsTest, HugePages) {
+TEST_P(ProgramArgumentsTest, HugePages) {
   const uint64_t anonymous = MAP_PRIVATE | MAP_ANONYMOUS;
   EXPECT_EQ(On("mmap", {0, 4096, 3, anonymous}), kAllow);
   EXPECT_EQ(On("mmap", {0, 4096, 3, anonymous | MAP_HUGETLB}), Errno(EPERM));
@@ -132,7 +140,7 @@ TEST_F(ProgramArgumentsTest, HugePages) {
   EXPECT_EQ(On("memfd_create", {0, MFD_CLOEXEC | MFD_HUGETLB}), Errno(EPERM));
 }
 
-TEST_F(ProgramArgumentsTest, UnixSockets) {
+TEST_P(ProgramArgumentsTest, UnixSockets) {
   for (const char* call : {"socket", "socketpair"}) {
     for (const uint64_t type : {SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET}) {
       EXPECT_EQ(On(call, {AF_UNIX, type, 0}), kAllow) << type;
@@ -150,7 +158,7 @@ TEST_F(ProgramArgumentsTest, UnixSockets) {
   }
 }
 
-TEST_F(ProgramArgumentsTest, NoOtherFamily) {
+TEST_P(ProgramArgumentsTest, NoOtherFamily) {
   for (const char* call : {"socket", "socketpair"}) {
     for (uint64_t family = 0; family < 64; ++family) {
       if (family == AF_UNIX) continue;
@@ -162,7 +170,7 @@ TEST_F(ProgramArgumentsTest, NoOtherFamily) {
   }
 }
 
-TEST_F(InternetArgumentsTest, TcpAndUdpOnly) {
+TEST_P(InternetArgumentsTest, TcpAndUdpOnly) {
   for (const uint64_t family : {AF_INET, AF_INET6}) {
     const uint64_t flags = SOCK_CLOEXEC | SOCK_NONBLOCK;
     EXPECT_EQ(On("socket", {family, SOCK_STREAM | flags, 0}), kAllow);
@@ -220,12 +228,12 @@ void TryEverything(FilterUnderTest& filter) {
   }
 }
 
-TEST_F(ProgramArgumentsTest, NoInstructionIsLeftUntried) {
+TEST_P(ProgramArgumentsTest, NoInstructionIsLeftUntried) {
   TryEverything(filter_);
   EXPECT_THAT(filter_.Untried(), IsEmpty());
 }
 
-TEST_F(InternetArgumentsTest, NoInstructionIsLeftUntried) {
+TEST_P(InternetArgumentsTest, NoInstructionIsLeftUntried) {
   TryEverything(filter_);
   EXPECT_THAT(filter_.Untried(), IsEmpty());
 }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <linux/audit.h>
 
+#include <iterator>
 #include <map>
 #include <set>
 #include <string>
@@ -29,14 +30,54 @@ std::vector<std::string> Native(absl::string_view names) {
   return native;
 }
 
+// What each weakening opens. Named here again, as the calls below.
+const std::map<Weakening, std::set<std::string>> kOpened = {
+    {Weakening::kFullProc, {}},
+    {Weakening::kInotify,
+     {"inotify_init", "inotify_init1", "inotify_add_watch",
+      "inotify_rm_watch"}},
+    {Weakening::kPtrace, {"ptrace", "process_vm_readv", "process_vm_writev"}},
+};
+
+bool IsOpened(const std::string& name, Weakenings weakenings) {
+  for (const auto& [token, names] : kOpened) {
+    if (weakenings.Has(token) && names.count(name) > 0) return true;
+  }
+  return false;
+}
+
+// Under every profile, but for the calls that it opens.
 void ExpectAll(uint32_t verdict, absl::string_view names) {
-  for (const bool internet : {false, true}) {
-    FilterUnderTest filter = FilterUnderTest::OfPrograms(internet);
-    for (const std::string& name : Native(names)) {
-      EXPECT_EQ(filter.VerdictOn(name), verdict) << name;
-      const uint64_t all = ~uint64_t{0};
-      EXPECT_EQ(filter.VerdictOn(name, {all, all, all, all, all, all}), verdict)
-          << name;
+  for (const Weakenings weakenings : EverySetOfWeakenings()) {
+    for (const bool internet : {false, true}) {
+      FilterUnderTest filter =
+          FilterUnderTest::OfPrograms(internet, weakenings);
+      for (const std::string& name : Native(names)) {
+        const uint32_t expected = IsOpened(name, weakenings) ? kAllow : verdict;
+        EXPECT_EQ(filter.VerdictOn(name), expected) << name;
+        const uint64_t all = ~uint64_t{0};
+        EXPECT_EQ(filter.VerdictOn(name, {all, all, all, all, all, all}),
+                  expected)
+            << name;
+      }
+    }
+  }
+}
+
+TEST(ProgramFilterTest, EveryWeakeningIsLookedAt) {
+  EXPECT_EQ(kOpened.size(), std::size(kEveryWeakening));
+  EXPECT_EQ(EverySetOfWeakenings().size(), 1u << kOpened.size());
+  std::set<std::string> in_rules;
+  for (const WeakeningRule& rule : WeakeningRules()) {
+    EXPECT_STRNE(rule.reason, "");
+    for (const std::string& name : Native(rule.names)) {
+      in_rules.insert(name);
+      EXPECT_EQ(kOpened.at(rule.weakening).count(name), 1u) << name;
+    }
+  }
+  for (const auto& [token, names] : kOpened) {
+    for (const std::string& name : names) {
+      EXPECT_EQ(in_rules.count(name), 1u) << name;
     }
   }
 }
@@ -92,23 +133,29 @@ TEST(ProgramFilterTest, AllowsWhatRunTimesNeed) {
             "clock_nanosleep restart_syscall faccessat2 fchmodat2 futex_waitv");
 }
 
-TEST(ProgramFilterTest, UnknownNumbersAreNotThere) {
-  FilterUnderTest filter = FilterUnderTest::OfPrograms();
+// The tests of numbers, under every profile.
+class EveryProfileTest : public testing::TestWithParam<Weakenings> {
+ protected:
+  FilterUnderTest filter_ = FilterUnderTest::OfPrograms(false, GetParam());
+};
+INSTANTIATE_TEST_SUITE_P(ProgramFilter, EveryProfileTest,
+                         testing::ValuesIn(EverySetOfWeakenings()));
+
+TEST_P(EveryProfileTest, UnknownNumbersAreNotThere) {
   for (const uint32_t number : {1101u, 4096u, 0x3fffffffu}) {
-    EXPECT_EQ(filter.VerdictOn(NativeCall(number)), Errno(ENOSYS)) << number;
+    EXPECT_EQ(filter_.VerdictOn(NativeCall(number)), Errno(ENOSYS)) << number;
   }
 }
 
-TEST(ProgramFilterTest, X32IsNotThere) {
-  FilterUnderTest filter = FilterUnderTest::OfPrograms();
+TEST_P(EveryProfileTest, X32IsNotThere) {
   for (uint32_t number = 0; number <= kLastNumber; ++number) {
-    ASSERT_EQ(filter.VerdictOn(NativeCall(0x40000000 | number)), Errno(ENOSYS));
+    ASSERT_EQ(filter_.VerdictOn(NativeCall(0x40000000 | number)),
+              Errno(ENOSYS));
   }
-  EXPECT_EQ(filter.VerdictOn(NativeCall(UINT32_MAX)), Errno(ENOSYS));
+  EXPECT_EQ(filter_.VerdictOn(NativeCall(UINT32_MAX)), Errno(ENOSYS));
 }
 
-TEST(ProgramFilterTest, ForeignArchitecturesAreViolations) {
-  FilterUnderTest filter = FilterUnderTest::OfPrograms();
+TEST_P(EveryProfileTest, ForeignArchitecturesAreViolations) {
   const uint32_t native = NativeArchitecture();
   // The last two: one bit off, byte order and width.
   for (const uint32_t arch :
@@ -117,7 +164,7 @@ TEST(ProgramFilterTest, ForeignArchitecturesAreViolations) {
     for (uint32_t number = 0; number <= kLastNumber; ++number) {
       seccomp_data data = NativeCall(number);
       data.arch = arch;
-      ASSERT_EQ(filter.VerdictOn(data), kViolation) << arch << " " << number;
+      ASSERT_EQ(filter_.VerdictOn(data), kViolation) << arch << " " << number;
     }
   }
 }
@@ -132,15 +179,15 @@ std::set<uint32_t> ArgumentRuleNumbers() {
   return numbers;
 }
 
-TEST(ProgramFilterTest, EveryNumberIsAsTheTableSays) {
+TEST_P(EveryProfileTest, EveryNumberIsAsTheTableSays) {
   std::map<uint32_t, uint32_t> table;
   for (const CallRule& rule : ProgramCallRules()) {
     for (const std::string& name : Native(rule.names)) {
-      table[*SystemCallNumber(NativeArchitecture(), name)] = rule.verdict;
+      table[*SystemCallNumber(NativeArchitecture(), name)] =
+          IsOpened(name, GetParam()) ? kAllow : rule.verdict;
     }
   }
   const std::set<uint32_t> depend_on_arguments = ArgumentRuleNumbers();
-  FilterUnderTest filter = FilterUnderTest::OfPrograms();
   for (uint32_t number = 0; number <= kLastNumber; ++number) {
     if (depend_on_arguments.count(number) > 0) continue;
     const auto rule = table.find(number);
@@ -148,8 +195,8 @@ TEST(ProgramFilterTest, EveryNumberIsAsTheTableSays) {
         rule == table.end() ? Errno(ENOSYS) : rule->second;
     for (const uint64_t argument : {uint64_t{0}, uint64_t{1}, ~uint64_t{0}}) {
       ASSERT_EQ(
-          filter.VerdictOn(NativeCall(number, {argument, argument, argument,
-                                               argument, argument, argument})),
+          filter_.VerdictOn(NativeCall(number, {argument, argument, argument,
+                                                argument, argument, argument})),
           expected)
           << number << " "
           << SystemCallName(NativeArchitecture(), static_cast<int>(number));
@@ -196,6 +243,9 @@ TEST(ProgramRulesTest, EveryNameIsACallAndEveryRuleHasAReason) {
 TEST(ProgramFilterTest, IsShort) {
   EXPECT_LE(FilterUnderTest::OfPrograms(false).size(), 260u);
   EXPECT_LE(FilterUnderTest::OfPrograms(true).size(), 320u);
+  for (const Weakenings weakenings : EverySetOfWeakenings()) {
+    EXPECT_LE(FilterUnderTest::OfPrograms(true, weakenings).size(), 330u);
+  }
 }
 
 }  // namespace

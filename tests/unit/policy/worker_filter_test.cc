@@ -4,6 +4,8 @@
 #include <linux/audit.h>
 
 #include <algorithm>
+#include <set>
+#include <string>
 
 #include "tests/support/filter_calls.h"
 #include "worker/policy/rules.h"
@@ -76,9 +78,10 @@ TEST(WorkerFilterTest, NoOtherWayIn) {
 
 // The sandbox filter alone decides what programs see: no violation is hidden,
 // nothing it allows is refused.
-TEST(WorkerFilterTest, DecidesNothingForPrograms) {
-  FilterUnderTest worker = FilterUnderTest::OfWorker();
-  FilterUnderTest program = FilterUnderTest::OfPrograms();
+// Of the weakenings that a worker's profiles have together, a program has some.
+void ExpectProgramDecides(Weakenings of_all, Weakenings own) {
+  FilterUnderTest worker = FilterUnderTest::OfWorker(of_all);
+  FilterUnderTest program = FilterUnderTest::OfPrograms(false, own);
   for (uint32_t number = 0; number <= kLastNumber; ++number) {
     for (const uint32_t arch :
          {NativeArchitecture(), uint32_t{AUDIT_ARCH_I386}}) {
@@ -92,6 +95,32 @@ TEST(WorkerFilterTest, DecidesNothingForPrograms) {
       }
     }
   }
+}
+
+TEST(WorkerFilterTest, DecidesNothingForPrograms) {
+  for (const Weakenings of_all : EverySetOfWeakenings()) {
+    for (const Weakenings own : EverySetOfWeakenings()) {
+      Weakenings both = of_all;
+      both.Weaken(own);
+      if (both == of_all) ExpectProgramDecides(of_all, own);
+    }
+  }
+}
+
+TEST(WorkerFilterTest, SparesOnlyWhatAProfileOpens) {
+  FilterUnderTest strict = FilterUnderTest::OfWorker();
+  FilterUnderTest weak = FilterUnderTest::OfWorker({Weakening::kPtrace});
+  std::set<std::string> spared;
+  for (uint32_t number = 0; number <= kLastNumber; ++number) {
+    if (strict.VerdictOn(NativeCall(number)) !=
+        weak.VerdictOn(NativeCall(number))) {
+      EXPECT_EQ(weak.VerdictOn(NativeCall(number)), kAllow);
+      spared.insert(
+          SystemCallName(NativeArchitecture(), static_cast<int>(number)));
+    }
+  }
+  EXPECT_THAT(spared, testing::UnorderedElementsAre(
+                          "ptrace", "process_vm_readv", "process_vm_writev"));
 }
 
 }  // namespace

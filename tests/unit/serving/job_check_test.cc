@@ -13,6 +13,7 @@ config::v1::Config MakeConfig() {
   config::v1::Config config;
   config.mutable_sandbox()->set_default_image("host");
   config.mutable_sandbox()->add_images()->set_name("host");
+  config.mutable_sandbox()->add_profiles()->set_name("ci");
   config.mutable_requests()->mutable_max_limits()->set_processes(100);
   return config;
 }
@@ -126,6 +127,20 @@ TEST(JobCheckTest, EverythingThatIsWrongComesAtOnce) {
               testing::UnorderedElementsAre(
                   "request_id", "job.priority", "job.process.argv",
                   "job.process.image", "job.process.limits.processes"));
+}
+
+TEST(JobCheckTest, OnlyProfilesThatTheOperatorEnabled) {
+  v1::ExecuteRequest request = MakeRequest();
+  std::string* profile =
+      request.mutable_job()->mutable_process()->mutable_profile();
+  for (const char* good : {"", "default", "ci"}) {
+    *profile = good;
+    EXPECT_THAT(WrongFields(request), IsEmpty()) << good;
+  }
+  for (const char* bad : {"debug", "CI", "ci/", "../ci"}) {
+    *profile = bad;
+    EXPECT_THAT(WrongFields(request), ElementsAre("job.process.profile"));
+  }
 }
 
 TEST(JobCheckTest, AnImageOfNoFormIsNamedOnce) {

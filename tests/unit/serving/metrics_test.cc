@@ -20,7 +20,13 @@ class MetricsTest : public testing::Test {
     return prometheus::TextSerializer().Serialize(registry_.Collect());
   }
   prometheus::Registry registry_;
-  Metrics metrics_{&registry_, ServerObserver::LabelSets()};
+  static config::v1::Config TwoProfiles() {
+    config::v1::Config config;
+    config.mutable_sandbox()->add_profiles()->set_name("default");
+    config.mutable_sandbox()->add_profiles()->set_name("ci");
+    return config;
+  }
+  Metrics metrics_{&registry_, ServerObserver::LabelSets(TwoProfiles())};
 };
 
 TEST_F(MetricsTest, ClosedSetsAreThereFromTheStart) {
@@ -29,6 +35,8 @@ TEST_F(MetricsTest, ClosedSetsAreThereFromTheStart) {
   for (const char* line :
        {"paddock_processes_total{outcome=\"succeeded\"} 0\n",
         "paddock_processes_total{outcome=\"infrastructure_error\"} 0\n",
+        "paddock_profile_runs_total{profile=\"default\"} 0\n",
+        "paddock_profile_runs_total{profile=\"ci\"} 0\n",
         "paddock_jobs_started_total{source=\"execute\"} 0\n",
         "paddock_jobs_rejected_total{reason=\"queue_full\"} 0\n",
         "paddock_worker_restarts_total{reason=\"died\"} 0\n",
@@ -53,10 +61,12 @@ TEST_F(MetricsTest, AProcessIsCountedInEveryPlace) {
   result.mutable_stdout()->set_written_bytes(100);
   result.mutable_phases()->mutable_run()->set_seconds(1);
   result.mutable_violation();
-  metrics_.ProcessFinished(result);
+  metrics_.ProcessFinished(result, "ci");
   const std::string text = Text();
   for (const char* line :
        {"paddock_processes_total{outcome=\"memory_limit_exceeded\"} 1\n",
+        "paddock_profile_runs_total{profile=\"ci\"} 1\n",
+        "paddock_profile_runs_total{profile=\"default\"} 0\n",
         "paddock_limit_hits_total{limit=\"memory\"} 1\n",
         "paddock_limit_hits_total{limit=\"output\"} 1\n",
         "paddock_oom_kills_total 2\n", "paddock_policy_violations_total 1\n",

@@ -25,6 +25,7 @@ TEST(ProcessDefaultsTest, AnEmptyProcessGetsEverything) {
   v1::Process process;
   ASSERT_TRUE(CompleteProcess(MakeConfig(), &process));
   EXPECT_EQ(process.image(), "host");
+  EXPECT_EQ(process.profile(), "default");
   EXPECT_EQ(process.env().at("PATH"), "/bin");
   EXPECT_EQ(process.limits().cpu_time().seconds(), 10);
   EXPECT_EQ(process.limits().memory_bytes(), 100);
@@ -68,8 +69,10 @@ TEST(ProcessDefaultsTest, TextBecomesData) {
 TEST(ProcessDefaultsTest, ImagesByName) {
   v1::Process process;
   process.set_image("other");
+  process.set_profile("ci");
   EXPECT_TRUE(CompleteProcess(MakeConfig(), &process));
   EXPECT_EQ(process.image(), "other");
+  EXPECT_EQ(process.profile(), "ci");
   EXPECT_TRUE(process.env().empty());
   process.set_image("none");
   EXPECT_FALSE(CompleteProcess(MakeConfig(), &process));

@@ -41,10 +41,10 @@ TEST(CgroupLayout, RootGroupIsTheMountItself) {
 
 TEST(CgroupLayout, HybridTakesUsedControllersOnly) {
   const auto found = FindCgroupHierarchies(
-      "9:name=systemd:/\n8:pids:/a\n5:devices:/\n4:cpu,cpuacct:/b\n0::/c\n",
+      "9:name=systemd:/\n8:pids:/a\n5:freezer:/\n4:cpu,cpuacct:/b\n0::/c\n",
       "1 0 0:1 / /m/pids rw - cgroup cgroup rw,pids\n"
       "2 0 0:2 / /m/cpu rw - cgroup cgroup rw,cpu,cpuacct\n"
-      "3 0 0:3 / /m/devices rw - cgroup cgroup rw,devices\n"
+      "3 0 0:3 / /m/freezer rw - cgroup cgroup rw,freezer\n"
       "4 0 0:4 / /m/unified rw - cgroup2 cgroup2 rw\n",
       "");
   ASSERT_TRUE(found.ok());

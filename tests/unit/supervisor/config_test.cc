@@ -61,6 +61,8 @@ TEST(Config, DefaultsAreThoseOfTheSchemasComments) {
   EXPECT_EQ(config->sandbox().host_id_base(), 0x10000000u);
   ASSERT_EQ(config->sandbox().images_size(), 1);
   EXPECT_EQ(config->sandbox().images(0).env().at("HOME"), "/work");
+  ASSERT_EQ(config->sandbox().profiles_size(), 1);
+  EXPECT_EQ(config->sandbox().profiles(0).name(), "default");
   const v1::Limits& limits = config->requests().default_limits();
   EXPECT_EQ(limits.cpu_time().seconds(), 10);
   EXPECT_EQ(limits.memory_bytes(), 256 << 20);
@@ -177,7 +179,7 @@ TEST(Config, ChecksImages) {
                 "sandbox.images[0].name: 'Host'");
   ExpectRefused(
       "sandbox: {images: [{name: host, host: {}}, {name: host, host: {}}]}",
-      "sandbox.images[1].name: 'host' is the name of an image above too");
+      "sandbox.images[1].name: 'host' is a name above too");
   ExpectRefused("sandbox: {images: [{name: host, directory: /nonexistent}]}",
                 "sandbox.images[0].directory: there is no directory");
   ExpectRefused("sandbox: {images: [{name: host, directory: usr}]}",

@@ -135,20 +135,26 @@ TEST(ProcessCheckTest, NameOfTheProcess) {
   EXPECT_THAT(Check(process), IsFine());
 }
 
-TEST(ProcessCheckTest, ImageNames) {
+TEST(ProcessCheckTest, ImageAndProfileNames) {
   v1::Process process = GoodProcess();
   const std::string longest(64, 'a');
   for (const auto& name : {std::string("host"), std::string("gcc-12.2_x"),
                            std::string("0"), longest}) {
     process.set_image(name);
+    process.set_profile(name);
     EXPECT_THAT(Check(process), IsFine()) << name;
   }
+  process.clear_profile();
   for (const auto& name :
        {std::string("Host"), std::string(".a"), std::string("-a"),
         std::string("a/b"), std::string(".."), std::string("a b"),
         std::string("ä"), "a" + kNul, longest + "a"}) {
     process.set_image(name);
     EXPECT_THAT(Check(process), Violates("job.process.image")) << name;
+    process.clear_image();
+    process.set_profile(name);
+    EXPECT_THAT(Check(process), Violates("job.process.profile")) << name;
+    process.clear_profile();
   }
 }
 

@@ -1,0 +1,107 @@
+// On the real hierarchies of this host, as cgroup_instance_test.cc.
+#include "server/supervisor/second_line.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+
+#include "server/supervisor/cgroup_instance.h"
+#include "tests/unit/supervisor/cgroup_parent.h"
+#include "worker/base/file_util.h"
+
+namespace paddock {
+namespace {
+
+using testing::HasSubstr;
+
+TEST(CorePattern, APipeIsWarnedOf) {
+  EXPECT_EQ(CorePatternWarning("core\n"), "");
+  EXPECT_EQ(CorePatternWarning("/var/crash/core.%p\n"), "");
+  EXPECT_EQ(CorePatternWarning(""), "");
+  EXPECT_THAT(CorePatternWarning("|/usr/lib/helper %P\n"),
+              HasSubstr("(/usr/lib/helper %P)"));
+}
+
+class SecondLineTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (geteuid() != 0) GTEST_SKIP() << "needs root";
+    const auto parent = CgroupParentForTests();
+    ASSERT_TRUE(parent.ok()) << parent.status();
+    const auto hierarchies = FindOwnCgroupHierarchies(*parent);
+    ASSERT_TRUE(hierarchies.ok()) << hierarchies.status();
+    SweepReport report;
+    auto instance = CgroupInstance::Create(*hierarchies, &report);
+    ASSERT_TRUE(instance.ok()) << instance.status();
+    instance_ = std::make_unique<CgroupInstance>(*std::move(instance));
+  }
+  void TearDown() override {
+    if (instance_ == nullptr) return;
+    const absl::Status removed = instance_->Remove();
+    EXPECT_TRUE(removed.ok()) << removed;
+  }
+
+  // Empty where the host has no such hierarchy of v1.
+  std::string V1Directory(const std::string& controller) const {
+    for (const auto& hierarchy : instance_->layout().v1()) {
+      if (hierarchy.controller() == controller) return hierarchy.directory();
+    }
+    return "";
+  }
+
+  std::unique_ptr<CgroupInstance> instance_;
+};
+
+TEST_F(SecondLineTest, EveryHugePageLimitIsZero) {
+  if (!instance_->layout().huge_pages_forbidden()) {
+    GTEST_SKIP() << "this host gives no hugetlb controller";
+  }
+  const std::string v1 = V1Directory("hugetlb");
+  const std::string directory =
+      v1.empty() ? instance_->layout().unified_directory() : v1;
+  int limits = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+    const std::string name = entry.path().filename();
+    const bool is_limit =
+        name.starts_with("hugetlb.") &&
+        (name.ends_with(".max") || name.ends_with(".limit_in_bytes"));
+    if (!is_limit) continue;
+    ++limits;
+    EXPECT_EQ(ReadFileAt(AT_FDCWD, entry.path()).value_or(""), "0\n") << name;
+  }
+  EXPECT_GT(limits, 0);
+}
+
+// The errno of opening `device` in a child that has entered `group`, if any.
+int OpenDeviceIn(const std::string& group, const char* device) {
+  const pid_t child = fork();
+  if (child == 0) {
+    if (!group.empty() &&
+        !WriteControlAt(AT_FDCWD, group + "/tasks", "0").ok()) {
+      _exit(255);
+    }
+    _exit(open(device, O_RDONLY | O_NONBLOCK | O_CLOEXEC) < 0 ? errno : 0);
+  }
+  int status = 0;
+  EXPECT_EQ(waitpid(child, &status, 0), child);
+  return WEXITSTATUS(status);
+}
+
+TEST_F(SecondLineTest, OnlyTheDevicesOfASandboxCanBeOpened) {
+  const std::string group = V1Directory("devices");
+  if (group.empty()) GTEST_SKIP() << "this host has no devices controller";
+  for (const char* device :
+       {"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"}) {
+    EXPECT_EQ(OpenDeviceIn(group, device), 0) << device;
+  }
+  ASSERT_EQ(OpenDeviceIn("", "/dev/ptmx"), 0) << "the control";
+  EXPECT_EQ(OpenDeviceIn(group, "/dev/ptmx"), EPERM);
+}
+
+}  // namespace
+}  // namespace paddock
