@@ -23,8 +23,7 @@ constexpr JobSource kSources[] = {JobSource::kExecute};
 // By PriorityLevel().
 constexpr const char* kPriorityNames[kPriorityLevels] = {"low", "normal",
                                                          "high"};
-// Names that a worker gives become labels: few, and short.
-constexpr int kMaxSetupSteps = 64;
+// Names that a worker gives become labels: short ones.
 constexpr size_t kMaxStepName = 64;
 
 const char* NameOf(Rejection why) {
@@ -114,9 +113,7 @@ Metrics::LabelSets ServerObserver::LabelSets(const config::v1::Config& config) {
 void ServerObserver::OnWorkerReady(const internal::v1::WorkerReady& ready) {
   std::vector<std::string> steps;
   for (const std::string& step : ready.setup_steps()) {
-    if (steps.size() < kMaxSetupSteps && IsStepName(step)) {
-      steps.push_back(step);
-    }
+    if (IsStepName(step)) steps.push_back(step);
   }
   metrics_->DeclareSetupSteps(steps);
 }

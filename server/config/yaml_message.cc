@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "google/protobuf/descriptor.h"
+#include "server/config/yaml_document.h"
 #include "server/config/yaml_scalar.h"
 
 namespace paddock {
@@ -153,15 +154,11 @@ void Applier::ApplyMapField(const YAML::Node& node, const std::string& path,
 
 Problems ApplyYaml(const std::string& yaml, Message* message) {
   Applier applier;
-  try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(yaml);
-    if (documents.size() > 1) {
-      applier.Add("", "more than one YAML document");
-    } else if (!documents.empty()) {
-      applier.ApplyMap(documents[0], "", message);
-    }
-  } catch (const YAML::Exception& error) {
-    applier.Add("", absl::StrCat("not YAML: ", error.what()));
+  const absl::StatusOr<YAML::Node> document = LoadYamlDocument(yaml);
+  if (!document.ok()) {
+    applier.Add("", std::string(document.status().message()));
+  } else {
+    applier.ApplyMap(*document, "", message);
   }
   return applier.Take();
 }
@@ -182,10 +179,11 @@ Problems ApplyValue(const std::string& path, const std::string& value,
     if (!last) {
       message = message->GetReflection()->MutableMessage(message, field);
     } else if (field->is_repeated() || IsPlainMessage(field)) {
-      try {
-        applier.ApplyField(YAML::Load(value), path, field, message);
-      } catch (const YAML::Exception& error) {
-        applier.Add(path, absl::StrCat("not YAML: ", error.what()));
+      const absl::StatusOr<YAML::Node> node = LoadYamlDocument(value);
+      if (node.ok()) {
+        applier.ApplyField(*node, path, field, message);
+      } else {
+        applier.Add(path, std::string(node.status().message()));
       }
     } else {
       const absl::Status set = SetScalar(value, field, message);

@@ -1,6 +1,7 @@
 #include "server/scheduling/worker_link.h"
 
 #include "absl/strings/str_cat.h"
+#include "worker/base/status_macros.h"
 
 namespace paddock {
 namespace {
@@ -14,6 +15,27 @@ absl::Status CheckRunId(const WorkerLink& link, uint64_t run_id) {
   if (link.run->id != run_id) {
     return absl::InvalidArgumentError(absl::StrCat(
         "tells of run ", run_id, " while it has run ", link.run->id));
+  }
+  return absl::OkStatus();
+}
+
+// Text and blobs are the server's to make, from bytes that it has counted.
+bool IsPlain(const v1::CapturedOutput& capture) {
+  return capture.has_data() ||
+         capture.content_case() == v1::CapturedOutput::CONTENT_NOT_SET;
+}
+
+absl::Status CheckResult(const v1::ProcessResult& result) {
+  if (result.outcome() == v1::OUTCOME_UNSPECIFIED) {
+    return absl::InvalidArgumentError("finished a run without an outcome");
+  }
+  bool plain = IsPlain(result.stdout()) && IsPlain(result.stderr()) &&
+               result.file_descriptors().empty();
+  for (const v1::OutputResult& output : result.outputs()) {
+    plain = plain && !output.has_blob() && !output.has_tree();
+  }
+  if (!plain) {
+    return absl::InvalidArgumentError("sent output in a form nobody asked for");
   }
   return absl::OkStatus();
 }
@@ -60,9 +82,7 @@ absl::Status CheckWorkerMessage(const WorkerLink& link,
       }
       return CheckRunId(link, message.started().run_id());
     case WorkerMessage::kFinished:
-      if (message.finished().result().outcome() == v1::OUTCOME_UNSPECIFIED) {
-        return absl::InvalidArgumentError("finished a run without an outcome");
-      }
+      RETURN_IF_ERROR(CheckResult(message.finished().result()));
       return CheckRunId(link, message.finished().run_id());
     case WorkerMessage::kStats:
       return CheckStats(message.stats());

@@ -11,6 +11,8 @@ using prometheus::Histogram;
 using prometheus::Registry;
 
 constexpr char kUnknown[] = "unknown";
+// Names that workers give become labels: few, however many workers there were.
+constexpr size_t kMostSetupSteps = 64;
 
 Counter& OneCounter(Registry* registry, const char* name, const char* help) {
   return prometheus::BuildCounter()
@@ -195,7 +197,9 @@ void Metrics::SandboxTornDown(absl::Duration duration) {
 }
 
 void Metrics::DeclareSetupSteps(const std::vector<std::string>& steps) {
-  for (const std::string& step : steps) setup_failures_.Declare(step);
+  for (const std::string& step : steps) {
+    if (setup_failures_.size() < kMostSetupSteps) setup_failures_.Declare(step);
+  }
 }
 
 void Metrics::SetupFailed(const std::string& step, int count) {

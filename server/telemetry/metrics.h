@@ -25,6 +25,7 @@ class LabelledCounters {
   // Adds a value to the set. Not thread-safe against Add of a new value.
   void Declare(const std::string& value);
   void Add(const std::string& value, double count = 1);
+  size_t size() const { return counters_.size(); }
 
  private:
   const std::string label_;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "worker/init/init.h"
+#include "worker/init/plan_check.h"
 #include "worker/init/report.h"
 
 namespace paddock::init {
@@ -18,8 +19,7 @@ namespace {
 // Static, because a stack of this size would be charged to the job: of these
 // only the pages that are used are touched.
 alignas(ProgramPlan) char g_packet[kMaxPlanPacket];
-char* g_argv[kMaxPlanStrings + 1];
-char* g_env[kMaxPlanStrings + 1];
+PlanStrings g_strings;
 
 // Reads the packet and the descriptor for stdin (-1: none came).
 ssize_t ReceivePlan(int plan_fd, int* stdin_fd) {
@@ -41,36 +41,6 @@ ssize_t ReceivePlan(int plan_fd, int* stdin_fd) {
     memcpy(stdin_fd, CMSG_DATA(header), sizeof(int));
   }
   return n;
-}
-
-// Fills `strings` with the `count` strings that begin at `offset`.
-bool IndexStrings(const ProgramPlan& plan, uint32_t offset, uint32_t count,
-                  char** strings) {
-  if (count > kMaxPlanStrings) return false;
-  char* at = g_packet + offset;
-  char* const end = g_packet + plan.size;
-  for (uint32_t i = 0; i < count; ++i) {
-    if (at < g_packet + sizeof(ProgramPlan) || at >= end) return false;
-    strings[i] = at;
-    at += strlen(at) + 1;  // the packet's last byte is NUL
-  }
-  strings[count] = nullptr;
-  return true;
-}
-
-bool CheckPlan(const ProgramPlan& plan, ssize_t received, int stdin_fd) {
-  errno = EPROTO;
-  const auto inside = [&plan](uint32_t offset) {
-    return offset >= sizeof(ProgramPlan) && offset < plan.size;
-  };
-  return received > static_cast<ssize_t>(sizeof(ProgramPlan)) &&
-         plan.magic == kPlanMagic && plan.size == received &&
-         g_packet[received - 1] == '\0' && plan.argc > 0 &&
-         plan.rlimit_count <= kMaxRlimits && inside(plan.directory_offset) &&
-         inside(plan.path_offset) &&
-         ((plan.flags & kHasStdin) != 0) == (stdin_fd >= 0) &&
-         IndexStrings(plan, plan.argv_offset, plan.argc, g_argv) &&
-         IndexStrings(plan, plan.env_offset, plan.envc, g_env);
 }
 
 bool SetRlimits(const ProgramPlan& plan) {
@@ -98,9 +68,9 @@ bool Redirect(const ProgramPlan& plan, int stdin_fd) {
 // Like execvpe(3), without allocating. Returns only on failure, with errno.
 void ExecAlongPath(const char* path) {
   static char candidate[8192];
-  const char* const name = g_argv[0];
+  const char* const name = g_strings.argv[0];
   if (*path == '\0' || strchr(name, '/') != nullptr) {
-    execve(name, g_argv, g_env);
+    execve(name, g_strings.argv, g_strings.env);
     return;
   }
   const size_t name_length = strlen(name);
@@ -113,7 +83,7 @@ void ExecAlongPath(const char* path) {
       size_t used = length;
       if (used > 0) candidate[used++] = '/';  // an empty entry: here
       memcpy(candidate + used, name, name_length + 1);
-      execve(candidate, g_argv, g_env);
+      execve(candidate, g_strings.argv, g_strings.env);
       if (errno == EACCES) {
         denied = true;
       } else if (errno != ENOENT && errno != ENOTDIR) {
@@ -133,7 +103,8 @@ void ReceivePlanAndExec(int plan_fd, int stdout_fd, int stderr_fd) {
   int stdin_fd = -1;
   const ssize_t received = ReceivePlan(plan_fd, &stdin_fd);
   const auto& plan = *reinterpret_cast<const ProgramPlan*>(g_packet);
-  step.Run(kCheckPlan, CheckPlan(plan, received, stdin_fd));
+  step.Run(kCheckPlan,
+           CheckPlan(g_packet, received, stdin_fd >= 0, &g_strings));
   step.Run(kRedirect, Redirect(plan, stdin_fd));
   close(stdout_fd);
   close(stderr_fd);

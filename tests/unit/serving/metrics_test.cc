@@ -87,6 +87,17 @@ TEST_F(MetricsTest, NamesThatNobodyDeclaredShareOneSeries) {
                                 "{step=\"unknown\"} 3\n"));
 }
 
+TEST_F(MetricsTest, WorkersCannotMakeSeriesWithoutEnd) {
+  constexpr int kMost = 64;
+  for (int i = 0; i < 10 * kMost; ++i) {
+    metrics_.DeclareSetupSteps({"step_" + std::to_string(i)});
+  }
+  const std::string text = Text();
+  EXPECT_THAT(text, HasSubstr("{step=\"step_0\"}"));
+  EXPECT_THAT(text, HasSubstr("{step=\"step_63\"}"));
+  EXPECT_THAT(text, Not(HasSubstr("{step=\"step_64\"}")));
+}
+
 TEST_F(MetricsTest, RpcsAreCountedByCode) {
   RpcMetrics rpcs(&registry_, {{"a.B", "C", "unary"}});
   rpcs.Started("/a.B/C");

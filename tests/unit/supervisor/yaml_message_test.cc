@@ -109,6 +109,11 @@ TEST(YamlMessage, RefusesWhatIsNoDocumentOfOurs) {
               ElementsAre("expected a map, got a single value (line 1)"));
   EXPECT_THAT(ApplyYaml("listen: {}\n---\nlog: {}\n", &config),
               ElementsAre("more than one YAML document"));
+  // yaml-cpp alone makes documents of these without end.
+  EXPECT_THAT(ApplyYaml(",", &config),
+              ElementsAre("more than one YAML document"));
+  EXPECT_THAT(ApplyYaml("log: {}\n,\n", &config), testing::SizeIs(1));
+  EXPECT_THAT(ApplyValue("sandbox.images", "[],", &config), testing::SizeIs(1));
   EXPECT_THAT(ApplyYaml("", &config), IsEmpty());
   EXPECT_THAT(ApplyYaml("# nothing\n", &config), IsEmpty());
 }
