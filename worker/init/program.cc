@@ -44,6 +44,13 @@ bool JoinCgroups(const SetupPlan& plan) {
   return true;
 }
 
+bool EnterUserNamespace(const SetupPlan& plan) {
+  if (plan.drop_groups && syscall(SYS_setgroups, 0, nullptr) != 0) {
+    return false;
+  }
+  return unshare(CLONE_NEWUSER | (plan.lock_mounts ? CLONE_NEWNS : 0)) == 0;
+}
+
 bool WaitForIdMaps(int plan_fd) {
   Report report = {};
   report.kind = ReportKind::kNeedIdMaps;
@@ -109,8 +116,7 @@ void RunProgram(const SetupPlan& plan) {
   step.Run(kCloseDescriptors, CloseAllBut(keep, 3));
   step.Run(kResetSignals, ResetSignals());
   step.Run(kUnshareCgroup, unshare(CLONE_NEWCGROUP) == 0);
-  step.Run(kUnshareUser, syscall(SYS_setgroups, 0, nullptr) == 0 &&
-                             unshare(CLONE_NEWUSER) == 0);
+  step.Run(kUnshareUser, EnterUserNamespace(plan));
   step.Run(kWaitIdMaps, WaitForIdMaps(plan.plan_fd));
   step.Run(kBecomeUser, BecomeUser(plan));
   step.Run(kDropCapabilities, DropCapabilities());
