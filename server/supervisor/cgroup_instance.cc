@@ -161,7 +161,7 @@ absl::Status BusyBase(const CgroupHierarchy& hierarchy, int base) {
       ") are in the cgroup ", hierarchy.base_path,
       ", so the kernel enables no controller below it. Give paddockd a cgroup "
       "of its own: run it as a systemd unit with Delegate=yes "
-      "(deploy/systemd/paddock.service), or by `systemd-run --scope -p "
+      "(deploy/systemd/system/paddock.service), or by `systemd-run --scope -p "
       "Delegate=yes paddockd ...`, or set cgroup.parent to an empty cgroup"));
 }
 
