@@ -70,9 +70,11 @@ int RunServerRole(const CommandLine& line) {
 
 int RunSupervisorRole(const CommandLine& line) {
   const bool run = !line.print_config && !line.check_config;
+  bool rootless = geteuid() != 0;
   if (run) {
     // First: a user who may not start it may not read its file either.
-    if (const absl::Status status = CheckPrivileges(); !status.ok()) {
+    if (const absl::Status status = AcquirePrivileges(&rootless);
+        !status.ok()) {
       std::cerr << "paddockd: " << status.message() << "\n";
       return 1;
     }
@@ -83,7 +85,7 @@ int RunSupervisorRole(const CommandLine& line) {
   sources.settings.insert(sources.settings.end(), line.settings.begin(),
                           line.settings.end());
   const absl::StatusOr<config::v1::Config> config =
-      LoadConfig(sources, LookAtHost());
+      LoadConfig(sources, LookAtHost(rootless));
   if (!config.ok()) {
     std::cerr << "paddockd: the configuration is wrong:\n"
               << config.status().message() << "\n";
@@ -93,7 +95,7 @@ int RunSupervisorRole(const CommandLine& line) {
   if (line.check_config) std::cout << "paddockd: the configuration is good\n";
   if (!run) return std::cout.flush() ? 0 : 1;
   SetUpLog(config->log());
-  return RunSupervisor(*config, {line.ready_fd, line.worker_binary});
+  return RunSupervisor(*config, {line.ready_fd, line.worker_binary, rootless});
 }
 
 }  // namespace

@@ -27,9 +27,11 @@ void AddLayer(const std::string& layer, const std::string& mechanism,
 
 }  // namespace
 
-void FillEnforcement(const CgroupMechanisms& cgroups, int landlock_abi,
-                     const SecondLines& second_lines,
+void FillEnforcement(const SandboxFactory& factory,
                      internal::v1::WorkerReady* ready) {
+  const CgroupMechanisms cgroups = factory.cgroups->mechanisms();
+  const int landlock_abi = factory.landlock_abi;
+  const uint32_t ids_per_sandbox = factory.ids.per_sandbox();
   AddLimit(v1::LIMIT_KIND_CPU_TIME, cgroups.cpu_time, ready);
   AddLimit(v1::LIMIT_KIND_WALL_TIME, "CLOCK_MONOTONIC, watched by the worker",
            ready);
@@ -46,18 +48,24 @@ void FillEnforcement(const CgroupMechanisms& cgroups, int landlock_abi,
 
   AddLayer("namespaces",
            "clone3: mnt pid net ipc uts time; unshare: cgroup user", ready);
-  AddLayer("user_ids", "a host id range for each sandbox, never host root",
-           ready);
+  AddLayer(
+      "user_ids",
+      ids_per_sandbox > 1 ? "a host id range for each sandbox, never host root"
+      : ids_per_sandbox == 1 ? "an id for each sandbox, of those mapped for us"
+                             : "",
+      ready);
   AddLayer("rootfs", "read-only image, tmpfs, pivot_root", ready);
   AddLayer("proc", "subset=pid, hidepid=2", ready);
-  AddLayer("devices",
-           absl::StrCat("five of our own, nodev elsewhere, no mknod",
-                        second_lines.devices ? "; cgroup v1 devices" : ""),
-           ready);
-  AddLayer("huge_pages",
-           absl::StrCat("refused by the filter",
-                        second_lines.huge_pages ? "; cgroup hugetlb 0" : ""),
-           ready);
+  AddLayer(
+      "devices",
+      absl::StrCat("five of our own, nodev elsewhere, no mknod",
+                   factory.second_lines.devices ? "; cgroup v1 devices" : ""),
+      ready);
+  AddLayer(
+      "huge_pages",
+      absl::StrCat("refused by the filter",
+                   factory.second_lines.huge_pages ? "; cgroup hugetlb 0" : ""),
+      ready);
   AddLayer("network", "own network namespace, loopback only if asked for",
            ready);
   AddLayer("kill", cgroups.kill, ready);

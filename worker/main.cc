@@ -126,10 +126,14 @@ absl::StatusOr<SandboxFactory> SetUp(const internal::v1::WorkerLaunch& launch) {
   ASSIGN_OR_RETURN(factory.second_lines, EnterSecondLines(launch.cgroups()));
   ASSIGN_OR_RETURN(factory.cgroups, OpenLayout(launch.cgroups()));
   RETURN_IF_ERROR(BuildWorkerTree(Images(sandbox)));
-  RETURN_IF_ERROR(CutWorkerPrivileges(own_filter));
+  RETURN_IF_ERROR(
+      CutWorkerPrivileges(own_filter, launch.ids().per_sandbox() == 0));
   factory.name_prefix =
       absl::StrCat("w", launch.slot(), "-", launch.incarnation());
-  factory.ids = IdRanges(sandbox.host_id_base(), launch.slot());
+  const internal::v1::SlotIds& ids = launch.ids();
+  factory.ids = IdRanges(ids.first(), ids.count(), ids.per_sandbox());
+  factory.init_id = ids.init();
+  factory.lock_mounts = ids.nested();
   factory.landlock_abi = init::LandlockAbi();
   factory.tmp_options = absl::StrCat("mode=1777,size=", sandbox.tmp_bytes(),
                                      ",nr_inodes=", sandbox.tmp_inodes());

@@ -75,8 +75,7 @@ absl::Status WorkerLoop::Run() {
 
 absl::Status WorkerLoop::SendReady() {
   internal::v1::WorkerMessage message;
-  FillEnforcement(factory_.cgroups->mechanisms(), factory_.landlock_abi,
-                  factory_.second_lines, message.mutable_ready());
+  FillEnforcement(factory_, message.mutable_ready());
   for (uint32_t step = 1; step <= static_cast<uint32_t>(init::SetupStep::kLast);
        ++step) {
     message.mutable_ready()->add_setup_steps(

@@ -107,11 +107,15 @@ void CopyMissing(const v1::Limits& from, const v1::Limits* bound,
 config::v1::Config DefaultConfig(const HostFacts& host) {
   config::v1::Config config;
   config.mutable_listen()->set_grpc_address("127.0.0.1:50051");
-  config.mutable_listen()->set_unix_socket("/run/paddock/paddock.sock");
+  // An ordinary user who has no directory for it gets no such socket.
+  const std::string run = host.rootless ? host.runtime_directory : "/run";
+  if (!run.empty()) {
+    config.mutable_listen()->set_unix_socket(run + "/paddock/paddock.sock");
+  }
   config.mutable_listen()->set_unix_socket_mode("0660");
   config.mutable_listen()->set_http_address("127.0.0.1:9464");
   config::v1::Sandbox* sandbox = config.mutable_sandbox();
-  sandbox->set_host_id_base(0x10000000);
+  sandbox->set_host_id_base(kDefaultHostIdBase);
   sandbox->set_tmp_bytes(256 * kMiB);
   sandbox->set_tmp_inodes(16384);
   sandbox->set_shm_bytes(256 * kMiB);
@@ -126,7 +130,7 @@ config::v1::Config DefaultConfig(const HostFacts& host) {
   config.mutable_workers()->set_count(static_cast<int32_t>(std::clamp<int64_t>(
       host.cpus, 1, std::min<int64_t>(kMostWorkers, fitting))));
   config.mutable_workers()->set_warm_sandboxes(1);
-  config.mutable_workers()->set_user("paddock");
+  config.mutable_workers()->set_user(kDefaultServiceUser);
   config.mutable_requests()->set_max_request_bytes(64 * kMiB);
   config.mutable_requests()->set_inline_budget_bytes(3 * kMiB);
   config.mutable_requests()->set_queue_capacity(1024);

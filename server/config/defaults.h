@@ -2,6 +2,7 @@
 #define PADDOCK_SERVER_CONFIG_DEFAULTS_H_
 
 #include <cstdint>
+#include <string>
 
 #include "paddock/config/v1/config.pb.h"
 
@@ -12,8 +13,14 @@ struct HostFacts {
   int cpus = 1;              // the daemon may use: sched_getaffinity(2)
   int64_t memory_bytes = 0;  // the smaller of RAM and the daemon's cgroup limit
   int64_t open_files = 0;    // highest hard RLIMIT_NOFILE the daemon can give
+  bool rootless = false;     // started by an ordinary user
+  std::string runtime_directory;  // XDG_RUNTIME_DIR of that user; may be empty
 };
 
+// Default of workers.user.
+inline constexpr char kDefaultServiceUser[] = "paddock";
+// Default of sandbox.host_id_base.
+inline constexpr uint32_t kDefaultHostIdBase = 0x10000000;
 // Each worker slot owns this many host user and group ids, from
 // sandbox.host_id_base + slot * kIdsPerSlot on.
 inline constexpr int64_t kIdsPerSlot = int64_t{64} << 20;

@@ -104,6 +104,24 @@ absl::StatusOr<UniqueFd> MakeGroup(int parent, const std::string& name) {
   return OpenAt(parent, name, kOpenDirectory);
 }
 
+bool IsRefusal(const absl::Status& status) {
+  const int error = ErrnoOf(status);
+  return error == EACCES || error == EPERM || error == EROFS;
+}
+
+absl::Status WithRemedy(const absl::Status& status) {
+  if (!IsRefusal(status)) return status;
+  const char* remedy =
+      ErrnoOf(status) == EROFS
+          ? "the cgroup file system is mounted read-only here: a container "
+            "needs a writable one"
+          : "this user may make no cgroups there: start paddockd in a cgroup "
+            "that is delegated to the user, as by `systemd-run --user --scope "
+            "-p Delegate=yes paddockd ...`, or start it as root";
+  return absl::FailedPreconditionError(
+      absl::StrCat(status.message(), "; ", remedy));
+}
+
 // Removes what killed predecessors left in `base`, whose lock is held: so no
 // directory can be one that a starting paddockd has not locked yet.
 void Sweep(int base, SweepReport* report) {
@@ -153,7 +171,7 @@ absl::Status BusyBase(const CgroupHierarchy& hierarchy, int base) {
       ") are in the cgroup ", hierarchy.base_path,
       ", so the kernel enables no controller below it. Give paddockd a cgroup "
       "of its own: run it as a systemd unit with Delegate=yes "
-      "(deploy/systemd/paddock.service), or by `systemd-run --scope -p "
+      "(deploy/systemd/system/paddock.service), or by `systemd-run --scope -p "
       "Delegate=yes paddockd ...`, or set cgroup.parent to an empty cgroup"));
 }
 
@@ -225,7 +243,13 @@ absl::Status CgroupInstance::AddTree(const CgroupHierarchy& hierarchy,
   }
   Sweep(tree.base.get(), report);
   absl::StatusOr<UniqueFd> made = MakeGroup(tree.base.get(), name_);
-  if (!made.ok()) return annotate(made.status());
+  if (!made.ok() && !hierarchy.unified && IsRefusal(made.status())) {
+    // Not everything was delegated to us: CheckControllers decides.
+    refusals_.push_back(std::string(annotate(made.status()).message()));
+    flock(tree.base.get(), LOCK_UN);
+    return absl::OkStatus();
+  }
+  if (!made.ok()) return annotate(WithRemedy(made.status()));
   tree.instance = *std::move(made);
   trees_.push_back(std::move(tree));  // from here on Remove() takes it away
   Tree& added = trees_.back();
@@ -343,7 +367,9 @@ absl::Status CgroupInstance::CheckControllers() const {
           "v2 it must stand in cgroup.controllers of the daemon's cgroup: "
           "enable it in the parent's cgroup.subtree_control, or run paddockd "
           "as a systemd unit with Delegate=yes. On v1 its hierarchy must be "
-          "mounted"));
+          "mounted, and the daemon's cgroup writable",
+          refusals_.empty() ? "" : ". Refused: ",
+          absl::StrJoin(refusals_, "; ")));
     }
   }
   return absl::OkStatus();

@@ -75,6 +75,7 @@ class CgroupInstance {
 
   std::string name_;
   std::vector<Tree> trees_;
+  std::vector<std::string> refusals_;  // of v1 hierarchies we may not use
   internal::v1::CgroupLayout layout_;
 };
 

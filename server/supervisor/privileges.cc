@@ -11,11 +11,11 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
-#include "server/config/defaults.h"
+#include "server/supervisor/user_namespace.h"
 #include "worker/base/file_util.h"
 #include "worker/base/status_macros.h"
 
@@ -47,32 +47,11 @@ bool Has(int capability) {
   return (EffectiveCapabilities() >> capability & 1) != 0;
 }
 
-// Whether one line of the map has all of [first, last]. Ranges that lie side by
-// side are not joined: nobody maps so.
-bool IsMapped(const std::string& map, int64_t first, int64_t last) {
-  for (absl::string_view line : absl::StrSplit(map, '\n')) {
-    const std::vector<absl::string_view> words =
-        absl::StrSplit(line, ' ', absl::SkipEmpty());
-    int64_t start = 0, count = 0;
-    if (words.size() == 3 && absl::SimpleAtoi(words[0], &start) &&
-        absl::SimpleAtoi(words[2], &count) && start <= first &&
-        last < start + count) {
-      return true;
-    }
-  }
-  return false;
-}
-
 }  // namespace
 
-absl::Status CheckPrivileges() {
-  if (geteuid() != 0) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "paddockd must be started as root, and this is uid ", geteuid(),
-        ": start it with sudo, or as a service "
-        "(deploy/systemd/paddock.service). The process that talks to clients "
-        "gives up every privilege"));
-  }
+absl::Status AcquirePrivileges(bool* rootless) {
+  *rootless = geteuid() != 0;
+  if (*rootless) RETURN_IF_ERROR(EnterOwnUserNamespace());
   std::vector<const char*> missing;
   for (const NeededCapability& needed : kNeeded) {
     if (!Has(needed.number)) missing.push_back(needed.name);
@@ -84,25 +63,11 @@ absl::Status CheckPrivileges() {
       "container by --cap-add or --privileged"));
 }
 
-absl::Status CheckHostIdsAreMapped(const config::v1::Config& config) {
-  const int64_t first = config.sandbox().host_id_base() - kInitIdsBelowBase;
-  const int64_t last = config.sandbox().host_id_base() +
-                       config.workers().count() * kIdsPerSlot - 1;
-  for (const char* file : {"/proc/self/uid_map", "/proc/self/gid_map"}) {
-    ASSIGN_OR_RETURN(const std::string map, ReadFileAt(AT_FDCWD, file));
-    if (!IsMapped(map, first, last)) {
-      return absl::FailedPreconditionError(absl::StrCat(
-          "sandbox.host_id_base: programs would run under the ids ", first,
-          " to ", last, ", which ", file,
-          " does not map: paddockd is in a user namespace. Map them, or start "
-          "it in the host's"));
-    }
-  }
-  return absl::OkStatus();
-}
-
 int64_t HighestOpenFilesLimit() {
-  if (Has(CAP_SYS_RESOURCE)) {
+  // That of a user namespace is none over this: capabilities(7).
+  const auto map = ReadFileAt(AT_FDCWD, "/proc/self/uid_map");
+  if (Has(CAP_SYS_RESOURCE) && map.ok() &&
+      absl::StrContains(*map, "4294967295")) {
     const auto text = ReadFileAt(AT_FDCWD, "/proc/sys/fs/nr_open");
     int64_t most = 0;
     if (text.ok() && absl::SimpleAtoi(*text, &most)) return most;

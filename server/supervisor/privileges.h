@@ -1,18 +1,17 @@
 #ifndef PADDOCK_SERVER_SUPERVISOR_PRIVILEGES_H_
 #define PADDOCK_SERVER_SUPERVISOR_PRIVILEGES_H_
 
+#include <cstdint>
+
 #include "absl/status/status.h"
-#include "paddock/config/v1/config.pb.h"
 
 namespace paddock {
 
-// FailedPrecondition, with what to do about it, unless this process is root
-// with every capability the supervisor and the workers need.
-absl::Status CheckPrivileges();
-
-// FailedPrecondition unless every host id the sandboxes will use means
-// something in this process's user namespace: user_namespaces(7).
-absl::Status CheckHostIdsAreMapped(const config::v1::Config& config);
+// Makes sure that this process is root with every capability the supervisor and
+// the workers need. Started by an ordinary user, it becomes root of a user
+// namespace of its own: `rootless` says so. FailedPrecondition tells what is
+// missing, and what to do about it.
+absl::Status AcquirePrivileges(bool* rootless);
 
 // The highest hard RLIMIT_NOFILE this process can have.
 int64_t HighestOpenFilesLimit();

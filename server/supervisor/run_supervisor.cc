@@ -9,12 +9,15 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "server/config/profiles.h"
 #include "server/supervisor/cgroup_instance.h"
 #include "server/supervisor/cgroup_layout.h"
+#include "server/supervisor/host_ids.h"
 #include "server/supervisor/privileges.h"
 #include "server/supervisor/runtime_directory.h"
 #include "server/supervisor/second_line.h"
@@ -104,16 +107,39 @@ void WarnOfCorePattern() {
   if (!warning.empty()) spdlog::warn("{}", warning);
 }
 
-absl::StatusOr<ServiceUser> PrepareUser(const config::v1::Config& config) {
+absl::StatusOr<ServiceUser> PrepareUser(const config::v1::Config& config,
+                                        bool rootless) {
   bool created = false;
-  ASSIGN_OR_RETURN(const ServiceUser user,
-                   FindOrCreateServiceUser(config.workers().user(), &created));
+  ServiceUser user;
+  if (rootless) {
+    if (config.workers().user() != kDefaultServiceUser) {
+      return absl::FailedPreconditionError(
+          "workers.user: only a paddockd that root starts can choose its user");
+    }
+    // The user who started us, without the capabilities of the namespace: no
+    // other user could reach what is his.
+    user.name = "who started paddockd";
+  } else {
+    ASSIGN_OR_RETURN(
+        user, FindOrCreateServiceUser(config.workers().user(), &created));
+  }
   if (created) spdlog::info("made the system user {}", user.name);
   if (!config.listen().unix_socket().empty()) {
     RETURN_IF_ERROR(
         PrepareRuntimeDirectory(config.listen().unix_socket(), user));
   }
   return user;
+}
+
+void WarnOfSharedIds(const std::vector<internal::v1::SlotIds>& ids,
+                     bool rootless) {
+  if (ids[0].per_sandbox() > 0) return;
+  spdlog::warn(
+      "all programs run under one user id, so what the kernel counts per user "
+      "is shared by them: {}",
+      rootless ? "give the user who starts paddockd ids in /etc/subuid and "
+                 "/etc/subgid, and install newuidmap (package uidmap)"
+               : "this user namespace maps too few ids");
 }
 
 // In this order: what can fail without leaving a trace comes first, cgroups,
@@ -125,7 +151,9 @@ absl::StatusOr<Supervisor> Prepare(const config::v1::Config& config,
   }
   WarnOfCorePattern();
   ASSIGN_OR_RETURN(UniqueFd ready_fd, TakeReadyFd(flags.ready_fd));
-  RETURN_IF_ERROR(CheckHostIdsAreMapped(config));
+  ASSIGN_OR_RETURN(std::vector<internal::v1::SlotIds> ids,
+                   ShareOutOwnIds(config));
+  WarnOfSharedIds(ids, flags.rootless);
   ASSIGN_OR_RETURN(UniqueFd signals, TakeSignals());
   if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) {
     return ErrnoStatus(errno, "prctl(PR_SET_CHILD_SUBREAPER)");
@@ -134,10 +162,11 @@ absl::StatusOr<Supervisor> Prepare(const config::v1::Config& config,
   ASSIGN_OR_RETURN(UniqueFd worker, OpenWorkerExecutable(flags.worker_binary));
   RETURN_IF_ERROR(
       RaiseOpenFilesLimit(config.requests().max_limits().open_files()));
-  ASSIGN_OR_RETURN(ServiceUser user, PrepareUser(config));
+  ASSIGN_OR_RETURN(ServiceUser user, PrepareUser(config, flags.rootless));
   ASSIGN_OR_RETURN(CgroupInstance cgroups,
                    MakeCgroups(config.cgroup().parent()));
-  WorkerProgram workers = {std::move(worker), config, cgroups.layout()};
+  WorkerProgram workers = {std::move(worker), config, cgroups.layout(),
+                           std::move(ids)};
   ServerProgram server = {std::move(self), config, std::move(user)};
   return Supervisor(std::move(server), std::move(workers), std::move(cgroups),
                     std::move(signals), std::move(ready_fd));
@@ -145,8 +174,11 @@ absl::StatusOr<Supervisor> Prepare(const config::v1::Config& config,
 
 }  // namespace
 
-HostFacts LookAtHost() {
+HostFacts LookAtHost(bool rootless) {
   HostFacts host;
+  host.rootless = rootless;
+  const char* runtime = getenv("XDG_RUNTIME_DIR");
+  if (runtime != nullptr) host.runtime_directory = runtime;
   // Larger than the fixed cpu_set_t: hosts with over 1024 CPUs exist.
   constexpr int kMostCpus = 8192;
   cpu_set_t* cpus = CPU_ALLOC(kMostCpus);

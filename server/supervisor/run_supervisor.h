@@ -11,13 +11,14 @@ namespace paddock {
 struct SupervisorFlags {
   int ready_fd = -1;          // -1: none
   std::string worker_binary;  // empty: found from where paddockd is
+  bool rootless = false;      // as AcquirePrivileges said
 };
 
 // What the configuration's defaults depend on, of this host and this process.
-HostFacts LookAtHost();
+HostFacts LookAtHost(bool rootless);
 
 // Prepares the host for the service and runs it until it is told to stop.
-// CheckPrivileges() must have been answered well.
+// AcquirePrivileges() must have succeeded.
 // Returns the exit code; says why on the log if it is not 0.
 int RunSupervisor(const config::v1::Config& config,
                   const SupervisorFlags& flags);

@@ -91,7 +91,8 @@ absl::StatusOr<ServiceUser> FindOrCreateServiceUser(const std::string& name,
 }
 
 int BecomeServiceUser(const ServiceUser& user) {
-  if (setgroups(0, nullptr) != 0) return errno;
+  // A user namespace that maps one group alone forbids it: user_namespaces(7).
+  if (setgroups(0, nullptr) != 0 && user.uid != 0) return errno;
   for (int capability = 0; capability <= 63; ++capability) {
     // EINVAL: beyond the last one this kernel has.
     if (prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0) {

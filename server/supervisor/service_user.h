@@ -12,7 +12,7 @@ namespace paddock {
 // The user the server process runs as: config.workers.user.
 struct ServiceUser {
   std::string name;
-  uid_t uid = 0;  // never 0 once found
+  uid_t uid = 0;  // 0 only as root of a user namespace of our own
   gid_t gid = 0;
 };
 

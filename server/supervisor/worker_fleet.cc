@@ -39,6 +39,7 @@ absl::Status WorkerFleet::Start(int slot) {
   launch.set_slot(slot);
   launch.set_incarnation(++last_incarnation_);
   *launch.mutable_cgroups() = program_.cgroups;
+  *launch.mutable_ids() = program_.ids[slot];
   ASSIGN_OR_RETURN(const UniqueFd memfd,
                    SealedMemfd("paddock-launch", launch.SerializeAsString()));
   ASSIGN_OR_RETURN(SocketPair channel, MakeSocketPair());

@@ -22,6 +22,7 @@ struct WorkerProgram {
   UniqueFd executable;
   config::v1::Config config;
   internal::v1::CgroupLayout cgroups;
+  std::vector<internal::v1::SlotIds> ids;  // one of each slot
 };
 
 // A worker that has ended.

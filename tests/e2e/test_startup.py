@@ -120,12 +120,13 @@ def test_flag_over_environment_over_file_over_default():
                            environment=environment) == 5
 
 
-def test_not_root_says_what_to_do(tmp_path):
+def test_without_root_and_delegation_it_says_what_to_do(tmp_path):
     os.chmod(tmp_path, 0o777)
     done = run_paddockd(config=base_config("/tmp"), user=65534, group=65534,
                         extra_groups=[])
     assert done.returncode > 0
-    assert "root" in done.stderr
+    assert "cgroup" in done.stderr and "Delegate=yes" in done.stderr
+    assert "as root" in done.stderr
 
 
 def test_a_second_server_on_the_same_port(start_server):

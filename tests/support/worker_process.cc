@@ -30,7 +30,10 @@ internal::v1::WorkerLaunch MakeLaunch(
   *launch.mutable_cgroups() = cgroups;
   launch.mutable_config()->mutable_workers()->set_warm_sandboxes(1);
   config::v1::Sandbox* sandbox = launch.mutable_config()->mutable_sandbox();
-  sandbox->set_host_id_base(0x10000000);
+  launch.mutable_ids()->set_first(0x10000000);
+  launch.mutable_ids()->set_count(64 << 20);
+  launch.mutable_ids()->set_per_sandbox(65536);
+  launch.mutable_ids()->set_init(0x10000000 - 65536);
   sandbox->set_tmp_bytes(64 << 20);
   sandbox->set_tmp_inodes(1024);
   sandbox->set_shm_bytes(64 << 20);

@@ -130,7 +130,9 @@ bool DropInitPrivileges(const SetupPlan& plan) {
   // the change of ids, which empties the other sets with it.
   const uid_t id = plan.init_uid;
   if (!EmptyBoundingSet()) return false;
-  if (syscall(SYS_setgroups, 0, nullptr) != 0) return false;
+  if (plan.drop_groups && syscall(SYS_setgroups, 0, nullptr) != 0) {
+    return false;
+  }
   if (syscall(SYS_setresgid, id, id, id) != 0) return false;
   if (syscall(SYS_setresuid, id, id, id) != 0) return false;
   if (!EmptyCapabilitySets()) return false;

@@ -31,6 +31,10 @@ struct SetupPlan {
   uid_t init_uid;                 // host id, outside the program's map
   uint32_t program_uid;           // ids inside the program's user namespace
   uint32_t program_gid;
+  bool drop_groups;  // false only where no gid but one's own is mapped
+  // The user namespace that made the mounts is not the host's: the program
+  // gets them as copies that are locked, mount_namespaces(7).
+  bool lock_mounts;
   int landlock_abi;  // 0: the kernel has no Landlock
   const sock_filter* filter;
   uint16_t filter_length;

@@ -47,6 +47,13 @@ bool JoinCgroups(const SetupPlan& plan) {
   return true;
 }
 
+bool EnterUserNamespace(const SetupPlan& plan) {
+  if (plan.drop_groups && syscall(SYS_setgroups, 0, nullptr) != 0) {
+    return false;
+  }
+  return unshare(CLONE_NEWUSER | (plan.lock_mounts ? CLONE_NEWNS : 0)) == 0;
+}
+
 // A second line below the filter: in this user namespace no other can be made,
 // whatever its members are allowed: namespaces(7). Which namespace's limit a
 // path leads to is decided when it is looked up, so not before unshare.
@@ -122,8 +129,7 @@ void RunProgram(const SetupPlan& plan) {
   step.Run(kCloseDescriptors, CloseAllBut(keep, 4));
   step.Run(kResetSignals, ResetSignals());
   step.Run(kUnshareCgroup, unshare(CLONE_NEWCGROUP) == 0);
-  step.Run(kUnshareUser, syscall(SYS_setgroups, 0, nullptr) == 0 &&
-                             unshare(CLONE_NEWUSER) == 0);
+  step.Run(kUnshareUser, EnterUserNamespace(plan));
   step.Run(kLimitNamespaces, LimitNamespaces(plan.sysctl_fd));
   step.Run(kWaitIdMaps, WaitForIdMaps(plan.plan_fd));
   step.Run(kBecomeUser, BecomeUser(plan));

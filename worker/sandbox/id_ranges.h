@@ -3,44 +3,59 @@
 
 #include <cstdint>
 #include <set>
+#include <string>
+
+#include "absl/strings/str_cat.h"
 
 namespace paddock {
 
-// Ids that a sandbox's user namespace maps, from 0 on: user_namespaces(7).
-inline constexpr uint32_t kIdsPerSandbox = 65536;
-// Ids of one worker slot: enough that an id comes round again only after a
-// thousand sandboxes.
-inline constexpr uint32_t kIdsPerSlot = 64u << 20;
-// The program's ids inside its namespace.
+// The program's ids inside its user namespace.
 inline constexpr uint32_t kProgramId = 1000;
 
-// Hands out ranges of host user and group ids, so that no two sandboxes share
+// The ids of one sandbox.
+struct SandboxIds {
+  uint32_t first = 0;
+  uint32_t program = 0;  // what the program's id is outside
+  // For uid_map and gid_map: inside, outside, count. user_namespaces(7).
+  std::string map;
+};
+
+// Hands out user and group ids of a worker slot, so that no two sandboxes share
 // what the kernel counts per user, and no sandbox follows another closely.
 class IdRanges {
  public:
   IdRanges() = default;
-  // `base` is Sandbox.host_id_base of the configuration.
-  IdRanges(uint32_t base, int slot)
-      : first_(base + static_cast<uint32_t>(slot) * kIdsPerSlot),
-        init_id_(base - kIdsPerSandbox + static_cast<uint32_t>(slot)) {}
+  // Meaning and bounds: SlotIds of launch.proto. `count` holds more sandboxes
+  // than the worker ever has at a time, or `per_sandbox` is 0.
+  IdRanges(uint32_t first, uint32_t count, uint32_t per_sandbox)
+      : first_(first), count_(count), per_sandbox_(per_sandbox) {}
 
-  // The first id of a range that no living sandbox has.
-  uint32_t Take() {
-    uint32_t base;
+  uint32_t per_sandbox() const { return per_sandbox_; }
+
+  // Ids that no living sandbox has, if there are any at all.
+  SandboxIds Take() {
+    if (per_sandbox_ == 0) return Make(first_);
+    uint32_t first;
     do {
-      base = first_ + next_++ % (kIdsPerSlot / kIdsPerSandbox) * kIdsPerSandbox;
-    } while (!in_use_.insert(base).second);
-    return base;
+      first = first_ + next_++ % (count_ / per_sandbox_) * per_sandbox_;
+    } while (!in_use_.insert(first).second);
+    return Make(first);
   }
   // Only once the sandbox's processes are gone.
-  void Release(uint32_t base) { in_use_.erase(base); }
-
-  // Of this slot's init processes: below every program's range.
-  uint32_t init_id() const { return init_id_; }
+  void Release(const SandboxIds& ids) { in_use_.erase(ids.first); }
 
  private:
+  SandboxIds Make(uint32_t first) const {
+    if (per_sandbox_ > kProgramId) {
+      return {first, first + kProgramId,
+              absl::StrCat("0 ", first, " ", per_sandbox_, "\n")};
+    }
+    return {first, first, absl::StrCat(kProgramId, " ", first, " 1\n")};
+  }
+
   uint32_t first_ = 0;
-  uint32_t init_id_ = 0;
+  uint32_t count_ = 0;
+  uint32_t per_sandbox_ = 0;
   uint32_t next_ = 0;
   std::set<uint32_t> in_use_;
 };

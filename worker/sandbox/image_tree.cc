@@ -121,9 +121,28 @@ absl::Status BuildHostEtc(const std::string& etc) {
   return absl::OkStatus();
 }
 
-absl::Status MakeDevice(const std::string& path, unsigned minor_number) {
+// The host's own device, once it is known to be the one that is meant.
+absl::Status BindDevice(const char* name, const std::string& path,
+                        unsigned minor_number) {
+  RETURN_IF_ERROR(WriteFile(path, ""));
+  ASSIGN_OR_RETURN(UniqueFd tree, CloneTree(absl::StrCat("/dev/", name)));
+  struct stat st;
+  if (fstat(tree.get(), &st) != 0 || !S_ISCHR(st.st_mode) ||
+      st.st_rdev != makedev(1, minor_number)) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("/dev/", name, " of this host is not that device"));
+  }
+  RETURN_IF_ERROR(SetMountAttributes(
+      tree.get(), "", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, false));
+  return AttachTree(tree, path);
+}
+
+absl::Status MakeDevice(const char* name, const std::string& path,
+                        unsigned minor_number) {
   if (mknod(path.c_str(), S_IFCHR | 0666, makedev(1, minor_number)) != 0) {
-    return ErrnoStatus(errno, absl::StrCat("mknod ", path));
+    if (errno != EPERM) return ErrnoStatus(errno, absl::StrCat("mknod ", path));
+    // In a user namespace nobody makes devices: user_namespaces(7).
+    return BindDevice(name, path, minor_number);
   }
   if (chmod(path.c_str(), 0666) != 0) {  // whatever the umask is
     return ErrnoStatus(errno, absl::StrCat("chmod ", path));
@@ -142,8 +161,8 @@ absl::Status BuildDev(const std::string& dev) {
   } kDevices[] = {
       {"null", 3}, {"zero", 5}, {"full", 7}, {"random", 8}, {"urandom", 9}};
   for (const auto& device : kDevices) {
-    RETURN_IF_ERROR(
-        MakeDevice(absl::StrCat(dev, "/", device.name), device.minor_number));
+    RETURN_IF_ERROR(MakeDevice(device.name, absl::StrCat(dev, "/", device.name),
+                               device.minor_number));
   }
   RETURN_IF_ERROR(MakeDirectory(absl::StrCat(dev, "/shm")));
   constexpr std::pair<const char*, const char*> kLinks[] = {

@@ -33,8 +33,9 @@ constexpr struct {
 
 }  // namespace
 
-absl::Status CutWorkerPrivileges(const std::vector<sock_filter>& filter) {
-  uint64_t kept = 0;
+absl::Status CutWorkerPrivileges(const std::vector<sock_filter>& filter,
+                                 bool maps_root) {
+  uint64_t kept = maps_root ? uint64_t{1} << CAP_SETFCAP : 0;
   for (const auto& row : kKept) kept |= uint64_t{1} << row.capability;
   for (int cap = 0; prctl(PR_CAPBSET_READ, cap) >= 0; ++cap) {
     if (kept >> cap & 1) continue;

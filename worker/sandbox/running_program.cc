@@ -79,7 +79,7 @@ void RunningProgram::Fail(SetupStep step, const absl::Status& status) {
 }
 
 absl::Status RunningProgram::Prepare() {
-  const uint32_t owner = parts_.id_base_ + kProgramId;
+  const uint32_t owner = parts_.ids_.program;
   RETURN_IF_ERROR(parts_.workspace_.SetBounds(spec_.limits, spec_.inputs));
   report_.input_problems = parts_.workspace_.WriteInputs(spec_.inputs, owner);
   if (!report_.input_problems.empty()) return absl::OkStatus();

@@ -72,7 +72,7 @@ absl::Status DeadSandbox::TearDown(SandboxFactory* factory) && {
     }
   }
   workspace_ = Workspace();
-  factory->ids.Release(id_base_);
+  factory->ids.Release(ids_);
   if (cgroup_ == nullptr) return absl::OkStatus();
   return cgroup_->Remove();
 }
@@ -86,7 +86,7 @@ absl::StatusOr<WarmSandbox> WarmSandbox::Build(SandboxFactory* factory,
   ASSIGN_OR_RETURN(sandbox.parts_.cgroup_,
                    factory->cgroups->Create(absl::StrCat(
                        factory->name_prefix, "-", factory->sequence++)));
-  sandbox.parts_.id_base_ = factory->ids.Take();
+  sandbox.parts_.ids_ = factory->ids.Take();
   *failed_step = SetupStep::kCloneInit;
   absl::Status status = sandbox.Clone(factory);
   if (status.ok()) {
@@ -113,7 +113,7 @@ absl::Status WarmSandbox::Clone(SandboxFactory* factory) {
       0) {
     return ErrnoStatus(errno, "setsockopt(SO_PASSCRED)");
   }
-  const uint32_t owner = parts_.id_base_ + kProgramId;
+  const uint32_t owner = parts_.ids_.program;
   const std::string image_tree = ImageTreePath(kind_.image);
   // The size is set for good when the request is known.
   const std::string workspace_options = absl::StrCat(
@@ -134,9 +134,11 @@ absl::Status WarmSandbox::Clone(SandboxFactory* factory) {
   setup.shm_options = factory->shm_options.c_str();
   setup.workspace_options = workspace_options.c_str();
   setup.loopback = kind_.loopback;
-  setup.init_uid = factory->ids.init_id();
+  setup.init_uid = factory->init_id;
   setup.program_uid = kProgramId;
   setup.program_gid = kProgramId;
+  setup.drop_groups = factory->ids.per_sandbox() > 0;
+  setup.lock_mounts = factory->lock_mounts;
   setup.landlock_abi = factory->landlock_abi;
   setup.filter = filter.data();
   setup.filter_length = static_cast<uint16_t>(filter.size());
@@ -238,13 +240,11 @@ absl::Status WarmSandbox::OnPlanReport(SetupStep* failed_step) {
 }
 
 absl::Status WarmSandbox::WriteIdMaps(pid_t program) {
-  const std::string map =
-      absl::StrCat("0 ", parts_.id_base_, " ", kIdsPerSandbox, "\n");
   const std::string proc = absl::StrCat("/proc/", program);
-  RETURN_IF_ERROR(
-      WriteControlAt(AT_FDCWD, absl::StrCat(proc, "/uid_map"), map));
-  RETURN_IF_ERROR(
-      WriteControlAt(AT_FDCWD, absl::StrCat(proc, "/gid_map"), map));
+  RETURN_IF_ERROR(WriteControlAt(AT_FDCWD, absl::StrCat(proc, "/uid_map"),
+                                 parts_.ids_.map));
+  RETURN_IF_ERROR(WriteControlAt(AT_FDCWD, absl::StrCat(proc, "/gid_map"),
+                                 parts_.ids_.map));
   return SendPacket(parts_.plan_.get(),
                     absl::string_view(&init::kIdMapsWritten, 1));
 }

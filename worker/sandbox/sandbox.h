@@ -38,6 +38,8 @@ struct SandboxFactory {
   std::string name_prefix;  // of cgroups: slot and incarnation
   int64_t sequence = 0;
   IdRanges ids;
+  uint32_t init_id = 0;      // of this slot's init processes: no program's
+  bool lock_mounts = false;  // see SetupPlan
   int landlock_abi = 0;
   SecondLines second_lines;
   std::map<std::string, SandboxProfile> profiles;  // by name
@@ -62,7 +64,7 @@ class DeadSandbox {
   UniqueFd listener_;
   Workspace workspace_;
   std::unique_ptr<SandboxCgroup> cgroup_;
-  uint32_t id_base_ = 0;
+  SandboxIds ids_;
 };
 
 class RunningProgram;

@@ -181,7 +181,7 @@ int PlayServer(const CommandLine& flags) {
 }
 
 int PlaySupervisor(const char* config_file) {
-  config::v1::Config config = DefaultConfig(LookAtHost());
+  config::v1::Config config = DefaultConfig(LookAtHost(false));
   const auto yaml = ReadFileAt(AT_FDCWD, config_file);
   if (!yaml.ok() || !ApplyYaml(*yaml, &config).empty()) return 9;
   return RunSupervisor(config, {.worker_binary = "/proc/self/exe"});

@@ -1,0 +1,176 @@
+#include "server/supervisor/user_namespace.h"
+
+#include <fcntl.h>
+#include <pwd.h>
+#include <sched.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "worker/base/file_util.h"
+#include "worker/base/socket.h"
+#include "worker/base/status_macros.h"
+
+namespace paddock {
+namespace {
+
+std::string NameOf(uid_t uid) {
+  passwd entry;
+  passwd* found = nullptr;
+  std::vector<char> buffer(65536);
+  getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found);
+  return found == nullptr ? "" : entry.pw_name;
+}
+
+std::string FirstLine(const char* path) {
+  const auto text = ReadFileAt(AT_FDCWD, path);
+  return text.ok() ? std::string(absl::StripSuffix(*text, "\n")) : "";
+}
+
+// Every way in which hosts forbid user namespaces, by its own switch.
+std::string WhyForbidden(int error) {
+  if (FirstLine("/proc/sys/kernel/unprivileged_userns_clone") == "0") {
+    return "kernel.unprivileged_userns_clone is 0: set it to 1 with sysctl(8)";
+  }
+  if (FirstLine("/proc/sys/user/max_user_namespaces") == "0") {
+    return "user.max_user_namespaces is 0: raise it with sysctl(8)";
+  }
+  if (FirstLine("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") ==
+      "1") {
+    return "AppArmor restricts them: give paddockd a profile with `userns,`, "
+           "or set kernel.apparmor_restrict_unprivileged_userns to 0";
+  }
+  if (error == ENOSPC) {
+    return "user.max_user_namespaces is reached, or too many are nested";
+  }
+  if (error == EINVAL) return "this kernel has none";
+  return "a seccomp filter or a security module of this host or container "
+         "forbids them";
+}
+
+// newuidmap(1) or newgidmap(1), which are set-user-id root.
+bool RunMapper(const char* program, pid_t target, uint32_t own,
+               const SubordinateIds& ids) {
+  const std::string pid = absl::StrCat(target);
+  const std::string own_id = absl::StrCat(own);
+  const std::string first = absl::StrCat(ids.first);
+  const std::string count = absl::StrCat(ids.count);
+  const pid_t child = fork();
+  if (child == 0) {
+    execlp(program, program, pid.c_str(), "0", own_id.c_str(), "1", "1",
+           first.c_str(), count.c_str(), nullptr);
+    _exit(127);
+  }
+  int status = -1;
+  while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  return status == 0;
+}
+
+// A child that stays outside, where the mappers must run, and maps its parent
+// when told to.
+class OutsideMapper {
+ public:
+  absl::Status Start(uid_t uid, gid_t gid, const SubordinateIds& uids,
+                     const SubordinateIds& gids) {
+    ASSIGN_OR_RETURN(SocketPair pair, MakeSocketPair());
+    const pid_t parent = getpid();
+    pid_ = fork();
+    if (pid_ < 0) return ErrnoStatus(errno, "fork");
+    if (pid_ == 0) {
+      pair.first.Reset();
+      char go;
+      if (read(pair.second.get(), &go, 1) != 1) _exit(1);
+      _exit(RunMapper("newuidmap", parent, uid, uids) &&
+                    RunMapper("newgidmap", parent, gid, gids)
+                ? 0
+                : 1);
+    }
+    socket_ = std::move(pair.first);
+    return absl::OkStatus();
+  }
+
+  bool Map() {
+    int status = -1;
+    if (write(socket_.get(), "1", 1) != 1) return false;
+    while (waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+    }
+    pid_ = -1;
+    return status == 0;
+  }
+
+  ~OutsideMapper() {
+    socket_.Reset();  // end of file: it ends
+    if (pid_ > 0) waitpid(pid_, nullptr, 0);
+  }
+
+ private:
+  pid_t pid_ = -1;
+  UniqueFd socket_;
+};
+
+absl::Status MapOwnIdsOnly(uid_t uid, gid_t gid) {
+  // Without it nobody may map a group by himself.
+  RETURN_IF_ERROR(WriteControlAt(AT_FDCWD, "/proc/self/setgroups", "deny"));
+  RETURN_IF_ERROR(WriteControlAt(AT_FDCWD, "/proc/self/uid_map",
+                                 absl::StrCat("0 ", uid, " 1")));
+  return WriteControlAt(AT_FDCWD, "/proc/self/gid_map",
+                        absl::StrCat("0 ", gid, " 1"));
+}
+
+SubordinateIds ReadSubordinateIds(const char* path, uid_t uid) {
+  const auto file = ReadFileAt(AT_FDCWD, path);
+  return file.ok() ? FindSubordinateIds(*file, NameOf(uid), uid)
+                   : SubordinateIds();
+}
+
+}  // namespace
+
+SubordinateIds FindSubordinateIds(absl::string_view file,
+                                  const std::string& name, uint32_t uid) {
+  SubordinateIds largest;
+  for (absl::string_view line : absl::StrSplit(file, '\n')) {
+    const std::vector<std::string> words = absl::StrSplit(line, ':');
+    SubordinateIds ids;
+    if (words.size() != 3 || !absl::SimpleAtoi(words[1], &ids.first) ||
+        !absl::SimpleAtoi(words[2], &ids.count)) {
+      continue;
+    }
+    const bool ours =
+        words[0] == absl::StrCat(uid) || (!name.empty() && words[0] == name);
+    if (ours && ids.count > largest.count) largest = ids;
+  }
+  return largest;
+}
+
+absl::Status EnterOwnUserNamespace() {
+  const uid_t uid = geteuid();
+  const gid_t gid = getegid();
+  const SubordinateIds uids = ReadSubordinateIds("/etc/subuid", uid);
+  const SubordinateIds gids = ReadSubordinateIds("/etc/subgid", uid);
+  OutsideMapper mapper;
+  const bool has_range = uids.count > 0 && gids.count > 0;
+  if (has_range) RETURN_IF_ERROR(mapper.Start(uid, gid, uids, gids));
+  if (unshare(CLONE_NEWUSER) != 0) {
+    const int error = errno;
+    return absl::FailedPreconditionError(absl::StrCat(
+        "paddockd was started without root, and cannot make a user namespace "
+        "of its own: ",
+        WhyForbidden(error), ". Or start it as root"));
+  }
+  // A host without newuidmap still runs programs, under one id.
+  if (!has_range || !mapper.Map()) RETURN_IF_ERROR(MapOwnIdsOnly(uid, gid));
+  if (setresgid(0, 0, 0) != 0 || setresuid(0, 0, 0) != 0) {
+    return ErrnoStatus(errno, "becoming root of the own user namespace");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace paddock
