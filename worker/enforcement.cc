@@ -46,8 +46,12 @@ void FillEnforcement(const SandboxFactory& factory,
   AddLimit(v1::LIMIT_KIND_OUTPUT, "pipes, read by the worker with a cap",
            ready);
 
-  AddLayer("namespaces",
-           "clone3: mnt pid net ipc uts time; unshare: cgroup user", ready);
+  AddLayer(
+      "namespaces",
+      absl::StrCat(
+          "clone3: mnt pid net ipc uts time; unshare: cgroup user",
+          factory.sysctl.valid() ? "; user.max_user_namespaces 0 inside" : ""),
+      ready);
   AddLayer(
       "user_ids",
       ids_per_sandbox > 1 ? "a host id range for each sandbox, never host root"

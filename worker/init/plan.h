@@ -38,7 +38,8 @@ struct SetupPlan {
   int landlock_abi;  // 0: the kernel has no Landlock
   const sock_filter* filter;
   uint16_t filter_length;
-  int sysctl_fd;  // directory sys of a /proc, for the program's namespace limit
+  // Directory sys of a /proc, for the program's namespace limit; or -1.
+  int sysctl_fd;
   // CLONE_INTO_CGROUP target of the program; -1: it is born beside init.
   int cgroup_fd;
   // cgroup v1 `tasks` files the program writes "0" to, first of all.

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -74,8 +75,16 @@ absl::StatusOr<UniqueFd> OpenUnmountedCgroup2(const std::string& below) {
 }
 
 absl::StatusOr<UniqueFd> OpenSysctl() {
-  ASSIGN_OR_RETURN(const UniqueFd mount, MountDetached("proc"));
-  return OpenAt(mount.get(), "sys", O_PATH | O_DIRECTORY);
+  const absl::StatusOr<UniqueFd> mount = MountDetached("proc");
+  if (mount.ok()) return OpenAt(mount->get(), "sys", O_PATH | O_DIRECTORY);
+  // Without root on the host nobody mounts a /proc of the host's processes.
+  if (ErrnoOf(mount.status()) != EPERM) return mount.status();
+  ASSIGN_OR_RETURN(UniqueFd sys,
+                   OpenAt(AT_FDCWD, "/proc/sys", O_PATH | O_DIRECTORY));
+  struct statvfs fs;
+  if (fstatvfs(sys.get(), &fs) != 0) return ErrnoStatus(errno, "fstatvfs");
+  if ((fs.f_flag & ST_RDONLY) != 0) sys.Reset();
+  return sys;
 }
 
 absl::Status BuildWorkerTree(const std::vector<ImageSource>& images) {
