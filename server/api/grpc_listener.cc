@@ -2,12 +2,14 @@
 
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/resource_quota.h>
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server_builder.h>
 #include <netdb.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <mutex>
@@ -28,6 +30,10 @@ constexpr int kMinClientPingMs = 10'000;
 // run may end first.
 constexpr int kMaxConnectionAgeMs = 600'000;
 
+// Messages of the largest size that may be on their way in, of one listener.
+constexpr size_t kRequestsInTransit = 8;
+constexpr size_t kLeastQuotaBytes = size_t{64} << 20;
+
 // What health checks can name: the server and the services that do something.
 constexpr const char* kServiceNames[] = {"", "paddock.v1.ExecutionService",
                                          "paddock.v1.AdminService"};
@@ -44,6 +50,14 @@ void Configure(const GrpcListener::Options& options,
                grpc::ServerBuilder* builder) {
   builder->SetMaxReceiveMessageSize(
       static_cast<int>(options.max_request_bytes));
+  // A message that never ends is kept too, one for each stream: without a bound
+  // on them together a few clients take all memory. Beyond it gRPC resets the
+  // largest.
+  grpc::ResourceQuota quota("requests");
+  quota.Resize(std::max(
+      kLeastQuotaBytes,
+      static_cast<size_t>(options.max_request_bytes) * kRequestsInTransit));
+  builder->SetResourceQuota(quota);
   builder->SetMaxSendMessageSize(-1);  // inline_budget_bytes bounds responses
   // By default two servers would share a port without a word.
   builder->AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);

@@ -11,10 +11,10 @@ namespace {
 
 constexpr int kWrongCall = 2;
 
-const Probe* const kTables[] = {kTimeProbes,      kBombProbes, kCpuProbes,
-                                kMemoryProbes,    kHogProbes,  kFileProbes,
-                                kProcessProbes,   kCallProbes, kEntryProbes,
-                                kPrivilegeProbes, kTraceProbes};
+const Probe* const kTables[] = {kTimeProbes,    kBombProbes,      kCpuProbes,
+                                kMemoryProbes,  kHogProbes,       kFileProbes,
+                                kProcessProbes, kMeetingProbes,   kCallProbes,
+                                kEntryProbes,   kPrivilegeProbes, kTraceProbes};
 
 const Probe* Find(const char* name) {
   for (const Probe* table : kTables) {

@@ -1,0 +1,87 @@
+"""Between jobs: attack 54 of README.md.
+
+Two programs that know of each other do not meet: neither at the same time, in
+two slots, nor one after the other in the same slot. The control is both of them
+in one sandbox, where they do.
+"""
+
+import errno
+import json
+import time
+
+import pytest
+from paddock.v1 import process_pb2
+
+from harness import jobs
+from harness.jobs import MIB
+
+HOLD_SECONDS = 1.5
+LIMITS = dict(open_files=2048, memory_bytes=256 * MIB)
+PROBE = {"/tmp/probe": jobs.probe("exit", 0).inputs[0].source.data}
+LOOPBACK = dict(network=process_pb2.NETWORK_LOOPBACK)
+
+# What the one looks for, and what it is told in a sandbox of its own.
+KINDS = {
+    "file": errno.ENOENT,
+    "shm": errno.ENOENT,
+    "socket": errno.ENOENT,
+    "abstract": errno.ECONNREFUSED,
+    "tcp": errno.ECONNREFUSED,
+    "udp": errno.ECONNREFUSED,
+    "segment": errno.ENOENT,
+    "semaphore": errno.ENOENT,
+    "queue": errno.ENOENT,
+    "process": errno.ENOENT,
+    # Limits of a user: the one uses them up.
+    "pipes": errno.ENOENT,
+    "signals": errno.ENOENT,
+}
+
+
+@pytest.fixture(scope="session")
+def server_config():
+    return {"workers": {"count": 2}}
+
+
+def seek(api, kind):
+    return jobs.probe_report(api.probe("seek", kind, limits=LIMITS,
+                                       **LOOPBACK))
+
+
+def assert_held(report):
+    assert report["errno"] == 0, "the control: there is something to find"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_probes_meet_in_one_sandbox(api, kind):
+    result = api.shell(f"/tmp/probe hold {kind} 0.5 & sleep 0.25;"
+                       f"/tmp/probe seek {kind}; wait",
+                       inputs=PROBE, limits=LIMITS, **LOOPBACK)
+    held, found = map(json.loads, result.stdout.data.splitlines())
+    assert_held(held)
+    assert found["errno"] == 0
+    assert held["done"] < found["done"] < held["done"] + 0.5e9
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_not_at_the_same_time(api, kind):
+    call = api.start(jobs.probe("hold", kind, HOLD_SECONDS, limits=LIMITS,
+                                **LOOPBACK))
+    time.sleep(HOLD_SECONDS / 2)
+    found = seek(api, kind)
+    held = jobs.probe_report(call.result().result.process)
+    assert_held(held)
+    assert held["done"] < found["done"] < held["done"] + HOLD_SECONDS * 1e9, (
+        "the control: at the same time")
+    assert found["errno"] == KINDS[kind]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_not_one_after_the_other(api, kind):
+    for run in (api.workers(), api.workers()):
+        # The slot that has been idle longest is next: each gets its turn.
+        for _ in run:
+            held = api.probe("hold", kind, 0, limits=LIMITS, **LOOPBACK)
+            assert_held(jobs.probe_report(held))
+        for _ in run:
+            assert seek(api, kind)["errno"] == KINDS[kind]
