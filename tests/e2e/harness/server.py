@@ -14,9 +14,10 @@ import grpc
 from harness import leftovers
 from harness import own_cgroup
 from harness import paths
+from harness.time_scale import scaled
 
-READY_SECONDS = 30
-STOP_SECONDS = 40
+READY_SECONDS = scaled(30)
+STOP_SECONDS = scaled(40)
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -77,7 +78,8 @@ class Server:
         self.ready = None
 
     def start(self):
-        self._cgroup = own_cgroup.make()
+        if "parent" not in self.config.get("cgroup", {}):
+            self._cgroup = own_cgroup.make()
         reader, writer = os.pipe()
         with open(self.log_file, "ab") as log:
             self._process = subprocess.Popen(
@@ -132,7 +134,7 @@ class Server:
 
     def http_get(self, path):
         url = f"http://127.0.0.1:{self.ready['http_port']}{path}"
-        with urllib.request.urlopen(url, timeout=10) as answer:
+        with urllib.request.urlopen(url, timeout=scaled(10)) as answer:
             return answer.read().decode()
 
     def log(self):
@@ -173,7 +175,7 @@ def wait_until(condition, seconds, interval=0.005):
     """Polls `condition` until it is true; returns the seconds that took."""
     start = time.monotonic()
     while not condition():
-        if time.monotonic() - start > seconds:
+        if time.monotonic() - start > scaled(seconds):
             raise AssertionError(f"not within {seconds} s: {condition}")
         time.sleep(interval)
     return time.monotonic() - start
