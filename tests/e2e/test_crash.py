@@ -61,6 +61,9 @@ def test_programs_do_not_outlive_a_killed_server(start_server):
     os.kill(role, signal.SIGKILL)
     wait_until(lambda: not any(map(leftovers.is_alive, programs)),
                GONE_SECONDS)
+    # A supervisor that is told to stop before it has seen that death reports
+    # a server that did not end well.
+    wait_until(lambda: "start again in" in server.log(), 20)
 
 
 def sleeping_programs(server):

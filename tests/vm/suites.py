@@ -27,7 +27,13 @@ KERNELS = {
     "6.1": ("bookworm", ["landlock_ports"]),
     "6.12": ("bookworm-backports", []),
 }
-EVERYDAY = {"e2e_execute", "e2e_outcomes"}
+# What the kernel and its cgroups decide.
+EVERYDAY = {
+    "e2e_execute", "e2e_outcomes", "e2e_files", "e2e_isolation",
+    "e2e_time_limits", "e2e_memory_limits", "e2e_count_limits",
+    "e2e_disk_limits", "e2e_output_limits", "e2e_cancel", "e2e_crash",
+    "e2e_metrics", "e2e_admin", "e2e_cgroup_hosts",
+}
 # Together with what runs beside it, below the fifteen minutes of the everyday
 # run.
 EVERYDAY_SECONDS = 840
