@@ -29,8 +29,9 @@ err=$!
   # shellcheck source=/dev/null
   . /run/vm/x/command
   exec 2>/run/vm/err
-  # Not busybox's setsid: that would take sh, ls, ... for applets of its own.
-  exec /usr/bin/setsid "$@"
+  # A shell starts background commands deaf to SIGINT and SIGQUIT. And not
+  # busybox's setsid: that would take sh, ls, ... for applets of its own.
+  exec /usr/bin/env --default-signal=INT,QUIT /usr/bin/setsid "$@"
 ) </dev/null >$v/out &
 command=$!
 wait $command
