@@ -104,6 +104,29 @@ absl::StatusOr<UniqueFd> MakeGroup(int parent, const std::string& name) {
   return OpenAt(parent, name, kOpenDirectory);
 }
 
+// What an operator can do where no group can be made below the base.
+absl::Status NotWritable(const CgroupHierarchy& hierarchy,
+                         const absl::Status& status) {
+  const char* help = nullptr;
+  switch (ErrnoOf(status)) {
+    case EROFS:
+      help =
+          "is mounted read-only here. Mount it writable: a container needs a "
+          "cgroup namespace with a writable mount of its own";
+      break;
+    case EACCES:
+    case EPERM:
+      help =
+          "does not belong to this user. Run paddockd as root, or have the "
+          "cgroup delegated: by systemd with Delegate=yes";
+      break;
+    default:
+      return status;
+  }
+  return absl::FailedPreconditionError(absl::StrCat(
+      status.message(), "; ", hierarchy.base_directory, " ", help));
+}
+
 // Removes what killed predecessors left in `base`, whose lock is held: so no
 // directory can be one that a starting paddockd has not locked yet.
 void Sweep(int base, SweepReport* report) {
@@ -225,7 +248,7 @@ absl::Status CgroupInstance::AddTree(const CgroupHierarchy& hierarchy,
   }
   Sweep(tree.base.get(), report);
   absl::StatusOr<UniqueFd> made = MakeGroup(tree.base.get(), name_);
-  if (!made.ok()) return annotate(made.status());
+  if (!made.ok()) return annotate(NotWritable(hierarchy, made.status()));
   tree.instance = *std::move(made);
   trees_.push_back(std::move(tree));  // from here on Remove() takes it away
   Tree& added = trees_.back();

@@ -11,7 +11,7 @@
 namespace paddock_probe {
 namespace {
 
-// The clock also has what was used before exec, which is not the program\'s.
+// The clock also has what was used before exec, which is not the program's.
 int Burn(char** arguments) {
   SpinUntil(CLOCK_PROCESS_CPUTIME_ID,
             Now(CLOCK_PROCESS_CPUTIME_ID) + ParseSeconds(arguments[0]));

@@ -27,10 +27,10 @@ def work_directory():
 
 
 def _make_starter(work_directory, started):
-    def start(config=None, arguments=(), environment=None):
+    def start(config=None, arguments=(), environment=None, **place):
         directory = tempfile.mkdtemp(dir=work_directory)
         os.chmod(directory, 0o755)
-        server = Server(directory, config, arguments, environment)
+        server = Server(directory, config, arguments, environment, **place)
         started.append(server)
         return server.start()
     return start

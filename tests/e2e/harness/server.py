@@ -63,7 +63,10 @@ class StartFailed(Exception):
 class Server:
     """One paddockd: supervisor, server, workers."""
 
-    def __init__(self, directory, config=None, arguments=(), environment=None):
+    def __init__(self, directory, config=None, arguments=(), environment=None,
+                 cgroup=None, wrapper=()):
+        """`cgroup`: the caller's, to start in. `wrapper`: a command that ends
+        by exec'ing its arguments."""
         self.directory = str(directory)
         self.config = merge(base_config(self.directory), config or {})
         self.config_file = os.path.join(self.directory, "paddock.yaml")
@@ -74,16 +77,20 @@ class Server:
         self._environment = environment
         self._channel = None
         self._process = None
-        self._cgroup = None
+        self._wrapper = list(wrapper)
+        self._cgroup = cgroup
+        self._owns_cgroup = False
         self.ready = None
 
     def start(self):
-        if "parent" not in self.config.get("cgroup", {}):
+        if self._cgroup is None and (
+                "parent" not in self.config.get("cgroup", {})):
             self._cgroup = own_cgroup.make()
+            self._owns_cgroup = True
         reader, writer = os.pipe()
         with open(self.log_file, "ab") as log:
             self._process = subprocess.Popen(
-                [paths.PADDOCKD, "--config", self.config_file,
+                [*self._wrapper, paths.PADDOCKD, "--config", self.config_file,
                  "--ready-fd", str(writer), *self._arguments],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 pass_fds=[writer], env=self._environment,
@@ -107,6 +114,10 @@ class Server:
             self._process.wait()
             return "silent"
         finally:
+            self._remove_cgroup()
+
+    def _remove_cgroup(self):
+        if self._owns_cgroup:
             own_cgroup.remove(self._cgroup)
 
     @property
@@ -163,7 +174,7 @@ class Server:
             self._process.wait()
             raise
         finally:
-            own_cgroup.remove(self._cgroup)
+            self._remove_cgroup()
 
     def _close_channel(self):
         if self._channel is not None:
