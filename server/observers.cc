@@ -15,8 +15,9 @@ namespace {
 
 constexpr Rejection kRejections[] = {
     Rejection::kInvalidArgument, Rejection::kUnimplemented,
-    Rejection::kQueueFull,       Rejection::kDraining,
-    Rejection::kNoWorkers,       Rejection::kOutOfResources};
+    Rejection::kUnenforceable,   Rejection::kQueueFull,
+    Rejection::kDraining,        Rejection::kNoWorkers,
+    Rejection::kOutOfResources};
 constexpr WorkerLoss kLosses[] = {WorkerLoss::kDied, WorkerLoss::kProtocolError,
                                   WorkerLoss::kHung};
 constexpr JobSource kSources[] = {JobSource::kExecute};
@@ -32,6 +33,8 @@ const char* NameOf(Rejection why) {
       return "invalid_argument";
     case Rejection::kUnimplemented:
       return "unimplemented";
+    case Rejection::kUnenforceable:
+      return "unenforceable";
     case Rejection::kQueueFull:
       return "queue_full";
     case Rejection::kDraining:

@@ -156,8 +156,8 @@ ServerObserver::Events Server::Events() {
 
 std::vector<std::unique_ptr<grpc::Service>> Server::MakeServices() {
   std::vector<std::unique_ptr<grpc::Service>> services = MakeUnbuiltServices();
-  services.push_back(
-      std::make_unique<ExecutionService>(&config_, &runner_, &observer_));
+  services.push_back(std::make_unique<ExecutionService>(&config_, facts_.pool,
+                                                        &runner_, &observer_));
   services.push_back(std::make_unique<AdminService>(&facts_));
   return services;
 }

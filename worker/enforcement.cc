@@ -3,6 +3,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "worker/wire/cpus.h"
 
 namespace paddock {
 namespace {
@@ -16,13 +17,15 @@ void AddLimit(v1::LimitKind kind, const std::string& mechanism,
                                    : v1::ENFORCEMENT_STATE_ENFORCED);
 }
 
-void AddLayer(const std::string& layer, const std::string& mechanism,
-              internal::v1::WorkerReady* ready) {
+v1::LayerEnforcement* AddLayer(const std::string& layer,
+                               const std::string& mechanism,
+                               internal::v1::WorkerReady* ready) {
   v1::LayerEnforcement* row = ready->add_layers();
   row->set_layer(layer);
   row->set_mechanism(mechanism);
   row->set_state(mechanism.empty() ? v1::ENFORCEMENT_STATE_NONE
                                    : v1::ENFORCEMENT_STATE_ENFORCED);
+  return row;
 }
 
 }  // namespace
@@ -74,7 +77,9 @@ void FillEnforcement(const SandboxFactory& factory,
            ready);
   AddLayer("kill", cgroups.kill, ready);
   AddLayer("oom", cgroups.oom, ready);
-  AddLayer("cpus", cgroups.cpus, ready);
+  AddLayer("cgroup_entry", cgroups.entry, ready);
+  v1::LayerEnforcement* cpus = AddLayer(kCpusLayer, cgroups.cpus, ready);
+  if (cgroups.cpus_degraded) cpus->set_state(v1::ENFORCEMENT_STATE_DEGRADED);
   AddLayer("io_accounting", cgroups.io, ready);
   AddLayer("rlimits", "setrlimit", ready);
   AddLayer("capabilities", "none, bounding set empty, securebits locked",

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <string>
 #include <utility>
@@ -22,6 +23,7 @@
 #include "worker/init/landlock.h"
 #include "worker/policy/seccomp_policy.h"
 #include "worker/profiles.h"
+#include "worker/sandbox/clone_probe.h"
 #include "worker/sandbox/privileges.h"
 #include "worker/sandbox/worker_tree.h"
 #include "worker/worker_loop.h"
@@ -88,7 +90,8 @@ absl::StatusOr<SecondLines> EnterSecondLines(
 }
 
 absl::StatusOr<std::unique_ptr<CgroupFactory>> OpenLayout(
-    const internal::v1::CgroupLayout& layout) {
+    const internal::v1::WorkerLaunch& launch, const std::string& name_prefix) {
+  const internal::v1::CgroupLayout& layout = launch.cgroups();
   absl::StatusOr<UniqueFd> unified =
       layout.unified_mounted()
           ? OpenAt(AT_FDCWD, layout.unified_directory(), O_RDONLY | O_DIRECTORY)
@@ -98,10 +101,17 @@ absl::StatusOr<std::unique_ptr<CgroupFactory>> OpenLayout(
   for (const auto& hierarchy : layout.v1()) {
     v1.push_back({hierarchy.controller(), hierarchy.directory()});
   }
+  CgroupOptions options;
+  ASSIGN_OR_RETURN(options.clone_into,
+                   ChildClonedIntoCgroupLives(
+                       unified->get(), absl::StrCat(name_prefix, "-probe")));
+  const auto& degrade = launch.config().cgroup().degrade();
+  options.degrade_cpus =
+      std::find(degrade.begin(), degrade.end(), "cpus") != degrade.end();
   return OpenCgroups(*std::move(unified),
                      {layout.unified_controllers().begin(),
                       layout.unified_controllers().end()},
-                     v1);
+                     v1, options);
 }
 
 std::vector<ImageSource> Images(const config::v1::Sandbox& sandbox) {
@@ -124,12 +134,12 @@ absl::StatusOr<SandboxFactory> SetUp(const internal::v1::WorkerLaunch& launch) {
   RETURN_IF_ERROR(EnterPrivateNamespaces());
   ASSIGN_OR_RETURN(factory.sysctl, OpenSysctl());
   ASSIGN_OR_RETURN(factory.second_lines, EnterSecondLines(launch.cgroups()));
-  ASSIGN_OR_RETURN(factory.cgroups, OpenLayout(launch.cgroups()));
+  factory.name_prefix =
+      absl::StrCat("w", launch.slot(), "-", launch.incarnation());
+  ASSIGN_OR_RETURN(factory.cgroups, OpenLayout(launch, factory.name_prefix));
   RETURN_IF_ERROR(BuildWorkerTree(Images(sandbox)));
   RETURN_IF_ERROR(
       CutWorkerPrivileges(own_filter, launch.ids().per_sandbox() == 0));
-  factory.name_prefix =
-      absl::StrCat("w", launch.slot(), "-", launch.incarnation());
   const internal::v1::SlotIds& ids = launch.ids();
   factory.ids = IdRanges(ids.first(), ids.count(), ids.per_sandbox());
   factory.init_id = ids.init();

@@ -13,6 +13,7 @@
 #include "worker/base/status_macros.h"
 #include "worker/convert.h"
 #include "worker/enforcement.h"
+#include "worker/sandbox/cgroup_files.h"
 #include "worker/sandbox/running_program.h"
 #include "worker/wire/channel.h"
 #include "worker/wire/process_check.h"
@@ -43,6 +44,7 @@ WorkerLoop::WorkerLoop(UniqueFd channel, const config::v1::Config& config,
       factory_(std::move(factory)) {
   expected_.image = config.sandbox().default_image();
   expected_.profile = kDefaultProfile;
+  cpus_degraded_ = factory_.cgroups->mechanisms().cpus_degraded;
 }
 
 absl::Status WorkerLoop::Run() {
@@ -197,6 +199,8 @@ absl::Status WorkerLoop::HandleRun(internal::v1::RunRequest* request) {
   const absl::Cleanup wipe = [&] {
     WipeEnvironment(request->mutable_process(), &spec);
   };
+  // Nothing holds the program to it, so it must not lengthen the watch's sleep.
+  if (cpus_degraded_) spec.limits.cpus = CpusOnline();
   bool known = false;
   for (const config::v1::Image& image : config_.sandbox().images()) {
     known = known || image.name() == spec.kind.image;

@@ -50,6 +50,7 @@ class WorkerLoop {
   SandboxKind expected_;
   // Of the last request: the next one probably has the same.
   std::optional<ProgramLimits> expected_limits_;
+  bool cpus_degraded_ = false;  // CgroupMechanisms has it
   std::deque<WarmSandbox> warm_;
   std::deque<DeadSandbox> dead_;
   internal::v1::WorkerMessage stats_;

@@ -122,6 +122,20 @@ grpc::Status UnimplementedFields(const std::vector<Unimplemented>& fields) {
                     {&info, &bad_request});
 }
 
+grpc::Status UnenforceableLimit(const std::string& field,
+                                const std::string& description) {
+  const google::rpc::ErrorInfo info =
+      Info("LIMIT_NOT_ENFORCEABLE", {{"field", field}});
+  google::rpc::PreconditionFailure failure;
+  google::rpc::PreconditionFailure::Violation* violation =
+      failure.add_violations();
+  violation->set_type("LIMIT_NOT_ENFORCEABLE");
+  violation->set_subject(field);
+  violation->set_description(description);
+  return MakeStatus(grpc::StatusCode::FAILED_PRECONDITION,
+                    absl::StrCat(field, ": ", description), {&info, &failure});
+}
+
 grpc::Status UnimplementedRpc(const std::string& rpc) {
   const google::rpc::ErrorInfo info =
       Info("RPC_NOT_IMPLEMENTED", {{"rpc", rpc}});

@@ -26,6 +26,11 @@ grpc::Status UnimplementedFields(const std::vector<Unimplemented>& fields);
 // UNIMPLEMENTED that names the RPC, "paddock.v1.JobService.GetJob".
 grpc::Status UnimplementedRpc(const std::string& rpc);
 
+// FAILED_PRECONDITION with a PreconditionFailure: this host cannot enforce the
+// limit that `field` asks for.
+grpc::Status UnenforceableLimit(const std::string& field,
+                                const std::string& description);
+
 // A job that was not run, or not to its end, by no fault of the client's:
 // UNAVAILABLE or RESOURCE_EXHAUSTED with RetryInfo, and in the trailing
 // metadata of `context` grpc-retry-pushback-ms. `why` is none of the client's

@@ -8,6 +8,7 @@
 #include "server/api/job_check.h"
 #include "server/jobs/job_id.h"
 #include "server/jobs/process_defaults.h"
+#include "worker/wire/cpus.h"
 
 namespace paddock {
 namespace {
@@ -29,7 +30,7 @@ class ExecuteCall final : public grpc::ServerUnaryReactor {
     context_->AddTrailingMetadata(kJobIdKey, label_.id);
   }
 
-  void Begin(const config::v1::Config& config,
+  void Begin(const config::v1::Config& config, const WorkerPool& pool,
              const v1::ExecuteRequest& request) {
     if (!Passes(CheckRequest(config, request))) return;
     label_.request_id = request.request_id();
@@ -39,6 +40,7 @@ class ExecuteCall final : public grpc::ServerUnaryReactor {
     CompleteProcess(config, spec.mutable_process());
     label_.profile = spec.process().profile();
     if (!Passes(CheckCompleteProcess(config, spec.process()))) return;
+    if (!CanBeEnforced(pool, spec.process().limits())) return;
     Run(std::move(spec));
   }
 
@@ -59,6 +61,18 @@ class ExecuteCall final : public grpc::ServerUnaryReactor {
       Finish(UnimplementedFields(check.unimplemented));
     }
     return check.ok();
+  }
+
+  // Answers the call if a limit is beyond this host.
+  bool CanBeEnforced(const WorkerPool& pool, const v1::Limits& limits) {
+    if (!LimitsCpus(limits.cpus()) || pool.AllowsLayer(kCpusLayer)) return true;
+    observer_->OnRejected(label_, Rejection::kUnenforceable);
+    Finish(UnenforceableLimit(
+        "job.process.limits.cpus",
+        "this host gives the service no cpu controller, so nothing can hold a "
+        "program to fewer CPUs; the operator can allow to ignore that by "
+        "cgroup.degrade"));
+    return false;
   }
 
   void Run(v1::JobSpec spec) {
@@ -103,7 +117,7 @@ grpc::ServerUnaryReactor* ExecutionService::Execute(
     grpc::CallbackServerContext* context, const v1::ExecuteRequest* request,
     v1::ExecuteResponse* response) {
   auto* call = new ExecuteCall(context, response, runner_, observer_);
-  call->Begin(*config_, *request);
+  call->Begin(*config_, *pool_, *request);
   return call;
 }
 

@@ -5,6 +5,7 @@
 #include "paddock/v1/execution_service.grpc.pb.h"
 #include "server/jobs/job_observer.h"
 #include "server/jobs/job_runner.h"
+#include "server/scheduling/worker_pool.h"
 
 namespace paddock {
 
@@ -14,10 +15,10 @@ namespace paddock {
 class ExecutionService final : public v1::ExecutionService::CallbackService {
  public:
   // All must outlive the service. `observer` hears of requests that never
-  // become a job of `runner`.
-  ExecutionService(const config::v1::Config* config, JobRunner* runner,
-                   JobObserver* observer)
-      : config_(config), runner_(runner), observer_(observer) {}
+  // become a job of `runner`. `pool` knows what this host can enforce.
+  ExecutionService(const config::v1::Config* config, const WorkerPool* pool,
+                   JobRunner* runner, JobObserver* observer)
+      : config_(config), pool_(pool), runner_(runner), observer_(observer) {}
 
   grpc::ServerUnaryReactor* Execute(grpc::CallbackServerContext* context,
                                     const v1::ExecuteRequest* request,
@@ -27,6 +28,7 @@ class ExecutionService final : public v1::ExecutionService::CallbackService {
 
  private:
   const config::v1::Config* const config_;
+  const WorkerPool* const pool_;
   JobRunner* const runner_;
   JobObserver* const observer_;
 };

@@ -208,6 +208,13 @@ Problems CheckConfig(const config::v1::Config& config, const HostFacts& host) {
                                     "' is not text or json"));
   }
   CheckShutdown(config.shutdown(), &problems);
+  for (const std::string& name : config.cgroup().degrade()) {
+    if (name != "cpus") {
+      problems.push_back(absl::StrCat("cgroup.degrade: '", name,
+                                      "' is not something that can be degraded "
+                                      "(cpus can)"));
+    }
+  }
   const std::string& parent = config.cgroup().parent();
   if (!parent.empty() && (parent[0] != '/' || HasDotDot(parent))) {
     problems.push_back(absl::StrCat("cgroup.parent: '", parent,

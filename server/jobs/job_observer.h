@@ -15,6 +15,7 @@ enum class JobSource { kExecute };
 enum class Rejection {
   kInvalidArgument,
   kUnimplemented,
+  kUnenforceable,  // a limit this host cannot hold a program to
   kQueueFull,
   kDraining,
   kNoWorkers,

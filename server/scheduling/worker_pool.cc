@@ -160,6 +160,16 @@ internal::v1::WorkerReady WorkerPool::Enforcement() const {
   return enforcement_;
 }
 
+bool WorkerPool::AllowsLayer(absl::string_view name) const {
+  const Lock lock(mutex_);
+  for (const v1::LayerEnforcement& layer : enforcement_.layers()) {
+    if (layer.layer() == name) {
+      return layer.state() != v1::ENFORCEMENT_STATE_NONE;
+    }
+  }
+  return true;
+}
+
 void WorkerPool::Dispatch() {
   while (!queue_.empty() && !idle_.empty()) {
     const uint64_t key = idle_.front();

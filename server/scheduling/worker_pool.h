@@ -81,6 +81,9 @@ class WorkerPool {
   PoolSnapshot Snapshot() const;
   // What the workers said when they became ready.
   internal::v1::WorkerReady Enforcement() const;
+  // Whether they said that something enforces the layer `name`, or that the
+  // operator allowed that nothing does. True while none was ready yet.
+  bool AllowsLayer(absl::string_view name) const;
 
  private:
   using Lock = std::unique_lock<std::mutex>;

@@ -32,9 +32,9 @@ constexpr int kOpenDirectory = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
 constexpr absl::Duration kLockTimeout = absl::Seconds(30);
 constexpr absl::Duration kRemoveTimeout = absl::Seconds(5);
 
-// kUsedControllers as v2 has them.
-constexpr const char* kUnifiedControllers[] = {"memory", "pids", "cpu",
-                                               "cpuset", "io"};
+// kUsedControllers as v2 has them. Not cpuset: nothing in a request chooses
+// CPUs, and each controller makes each sandbox dearer.
+constexpr const char* kUnifiedControllers[] = {"memory", "pids", "cpu", "io"};
 constexpr char kHugetlb[] = "hugetlb";
 constexpr char kDevices[] = "devices";
 
@@ -109,17 +109,28 @@ bool IsRefusal(const absl::Status& status) {
   return error == EACCES || error == EPERM || error == EROFS;
 }
 
-absl::Status WithRemedy(const absl::Status& status) {
-  if (!IsRefusal(status)) return status;
-  const char* remedy =
-      ErrnoOf(status) == EROFS
-          ? "the cgroup file system is mounted read-only here: a container "
-            "needs a writable one"
-          : "this user may make no cgroups there: start paddockd in a cgroup "
-            "that is delegated to the user, as by `systemd-run --user --scope "
-            "-p Delegate=yes paddockd ...`, or start it as root";
-  return absl::FailedPreconditionError(
-      absl::StrCat(status.message(), "; ", remedy));
+// What an operator can do where no group can be made below the base.
+absl::Status NotWritable(const CgroupHierarchy& hierarchy,
+                         const absl::Status& status) {
+  const char* help = nullptr;
+  switch (ErrnoOf(status)) {
+    case EROFS:
+      help =
+          "is mounted read-only here. Mount it writable: a container needs a "
+          "cgroup namespace with a writable mount of its own";
+      break;
+    case EACCES:
+    case EPERM:
+      help =
+          "does not belong to this user. Run paddockd as root, or have the "
+          "cgroup delegated: `systemd-run --user --scope -p Delegate=yes "
+          "paddockd ...`";
+      break;
+    default:
+      return status;
+  }
+  return absl::FailedPreconditionError(absl::StrCat(
+      status.message(), "; ", hierarchy.base_directory, " ", help));
 }
 
 // Removes what killed predecessors left in `base`, whose lock is held: so no
@@ -249,7 +260,7 @@ absl::Status CgroupInstance::AddTree(const CgroupHierarchy& hierarchy,
     flock(tree.base.get(), LOCK_UN);
     return absl::OkStatus();
   }
-  if (!made.ok()) return annotate(WithRemedy(made.status()));
+  if (!made.ok()) return annotate(NotWritable(hierarchy, made.status()));
   tree.instance = *std::move(made);
   trees_.push_back(std::move(tree));  // from here on Remove() takes it away
   Tree& added = trees_.back();

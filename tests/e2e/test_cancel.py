@@ -13,8 +13,9 @@ from harness import jobs
 from harness import leftovers
 from harness import paths
 from harness.server import wait_until
+from harness.time_scale import scaled
 
-FREE_SECONDS = 0.1
+FREE_SECONDS = scaled(0.1)
 MARK = "paddock-cancel-mark"
 
 

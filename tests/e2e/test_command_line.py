@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from harness import paths
+from harness.time_scale import scaled
 
 
 @pytest.fixture
@@ -24,8 +25,8 @@ def paddock(server):
 
 
 def test_the_first_example(paddock):
-    done = paddock("run", "--cpu-time", "2s", "--memory", "64M", "--",
-                   "/usr/bin/python3", "-c", "print(42)")
+    done = paddock("run", "--cpu-time", f"{scaled(2):g}s", "--memory", "64M",
+                   "--", "/usr/bin/python3", "-c", "print(42)")
     assert (done.returncode, done.stdout) == (0, b"42\n")
     assert len(done.stderr.splitlines()) == 1
 

@@ -61,6 +61,9 @@ def test_programs_do_not_outlive_a_killed_server(start_server):
     os.kill(role, signal.SIGKILL)
     wait_until(lambda: not any(map(leftovers.is_alive, programs)),
                GONE_SECONDS)
+    # A supervisor that is told to stop before it has seen that death reports
+    # a server that did not end well.
+    wait_until(lambda: "start again in" in server.log(), 20)
 
 
 def sleeping_programs(server):
@@ -75,9 +78,9 @@ def sleeping_programs(server):
     return found
 
 
-def test_nothing_outlives_a_killed_supervisor(start_server):
+def test_nothing_outlives_a_killed_supervisor(shared_cgroup, start_server):
     before = leftovers.snapshot()
-    server, _, _ = start_busy(start_server)
+    server, _, _ = start_busy(start_server, shared_cgroup)
     everything = leftovers.descendants(server.pid)
     assert len(everything) > 5
     server.kill()
@@ -85,7 +88,7 @@ def test_nothing_outlives_a_killed_supervisor(start_server):
                GONE_SECONDS)
     assert leftovers.mounts() == before["mounts"]
     # The next start removes the cgroups.
-    successor = start_server()
+    successor = start_server(shared_cgroup)
     assert jobs.Api(successor.channel).run("/bin/true").outcome == (
         jobs.SUCCEEDED)
     assert successor.stop() == 0
@@ -94,18 +97,18 @@ def test_nothing_outlives_a_killed_supervisor(start_server):
 
 @pytest.mark.parametrize("delay", [0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.4])
 def test_a_supervisor_killed_while_it_starts_leaves_no_process(
-        work_directory, delay):
+        shared_cgroup, work_directory, delay):
     """Also between fork and prctl in each child."""
     import subprocess
     from harness import paths
-    from harness.server import base_config
+    from harness.server import base_config, merge
     import json
     import tempfile
     before = set(leftovers.processes())
     directory = tempfile.mkdtemp(dir=work_directory)
     config = os.path.join(directory, "paddock.yaml")
     with open(config, "w", encoding="utf-8") as file:
-        json.dump(base_config(directory), file)
+        json.dump(merge(base_config(directory), shared_cgroup), file)
     for _ in range(5):
         process = subprocess.Popen(
             [paths.PADDOCKD, "--config", config], stdin=subprocess.DEVNULL,
@@ -117,20 +120,22 @@ def test_a_supervisor_killed_while_it_starts_leaves_no_process(
         wait_until(lambda: set(leftovers.processes()) <= before, GONE_SECONDS)
 
 
-def test_cgroups_of_kills_while_starting_are_removed_at_last(start_server):
+def test_cgroups_of_kills_while_starting_are_removed_at_last(
+        shared_cgroup, start_server):
     before = leftovers.snapshot()
     for _ in range(3):
-        server, _, _ = start_busy(start_server)
+        server, _, _ = start_busy(start_server, shared_cgroup)
         server.kill()
-    successor = start_server()
+    successor = start_server(shared_cgroup)
     assert successor.stop() == 0
     leftovers.assert_none_since(before)
 
 
-def test_a_successor_starts_at_once_while_leftovers_die(start_server):
-    server, _, _ = start_busy(start_server)
+def test_a_successor_starts_at_once_while_leftovers_die(
+        shared_cgroup, start_server):
+    server, _, _ = start_busy(start_server, shared_cgroup)
     server.kill()
-    successor = start_server({"listen": {
+    successor = start_server({**shared_cgroup, "listen": {
         "unix_socket": server.ready["unix_socket"]}})
     assert jobs.Api(successor.channel).run("/bin/true").outcome == (
         jobs.SUCCEEDED)

@@ -74,6 +74,8 @@ BAD_CONFIGS = {
         "    - {name: a, directory: rel}\n", "sandbox.images[1].directory"),
     "default image missing": ("sandbox:\n  default_image: gone\n",
                               "sandbox.default_image"),
+    "degrade what is needed": ("cgroup:\n  degrade: [memory]\n",
+                               "cgroup.degrade"),
     "not YAML": ("listen: [\n", "2"),
     "a list": ("- listen\n", ""),
 }

@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "server/supervisor/cgroup_layout.h"
+#include "tests/support/own_cgroup.h"
 #include "worker/base/file_util.h"
 #include "worker/base/socket.h"
 #include "worker/base/status_macros.h"
@@ -63,6 +64,7 @@ void ExecWorker(int launch_fd, int channel_fd, pid_t parent) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<WorkerProcess>> WorkerProcess::Start() {
+  RETURN_IF_ERROR(EnterOwnCgroup());
   std::unique_ptr<WorkerProcess> worker(new WorkerProcess);
   ASSIGN_OR_RETURN(const std::vector<CgroupHierarchy> hierarchies,
                    FindOwnCgroupHierarchies(""));

@@ -42,7 +42,7 @@ struct SetupPlan {
   int sysctl_fd;
   // CLONE_INTO_CGROUP target of the program; -1: it is born beside init.
   int cgroup_fd;
-  // cgroup v1 `tasks` files the program writes "0" to, first of all.
+  // Files of cgroups the program writes "0" to, first of all.
   int join_fds[kMaxJoinFiles];
   int join_count;
   int status_fd;  // init's socket to the worker; also its lifeline

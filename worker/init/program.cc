@@ -36,8 +36,8 @@ bool ResetSignals() {
          syscall(SYS_personality, 0) >= 0;
 }
 
-// By writing "0" to `tasks`, not a pid to `cgroup.procs`: that waits for an RCU
-// grace period of some 11 ms.
+// By writing "0" to `tasks` where there is one: a write to `cgroup.procs` waits
+// for an RCU grace period of some 11 ms.
 bool JoinCgroups(const SetupPlan& plan) {
   for (int i = 0; i < plan.join_count; ++i) {
     if (write(plan.join_fds[i], "0", 1) != 1) return false;

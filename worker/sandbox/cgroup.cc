@@ -16,7 +16,7 @@ namespace paddock {
 
 absl::StatusOr<std::unique_ptr<CgroupFactory>> OpenCgroups(
     UniqueFd unified, const std::vector<std::string>& unified_controllers,
-    const std::vector<CgroupV1Directory>& v1) {
+    const std::vector<CgroupV1Directory>& v1, const CgroupOptions& options) {
   const auto has = [&](const char* name) {
     return std::find(unified_controllers.begin(), unified_controllers.end(),
                      name) != unified_controllers.end();
@@ -24,7 +24,8 @@ absl::StatusOr<std::unique_ptr<CgroupFactory>> OpenCgroups(
   // One interface takes all of them: a host that splits the controllers that
   // matter between v1 and v2 is refused rather than half limited.
   if (has("memory") && has("pids")) {
-    return MakeCgroupV2Factory(std::move(unified), unified_controllers);
+    return MakeCgroupV2Factory(std::move(unified), unified_controllers,
+                               options);
   }
   std::map<std::string, UniqueFd> opened;
   for (const CgroupV1Directory& directory : v1) {
@@ -37,7 +38,19 @@ absl::StatusOr<std::unique_ptr<CgroupFactory>> OpenCgroups(
           "this host gives us no cgroup controller `", needed, "`"));
     }
   }
-  return MakeCgroupV1Factory(std::move(unified), std::move(opened));
+  return MakeCgroupV1Factory(std::move(unified), std::move(opened), options);
+}
+
+absl::Status NoCpuController() {
+  return absl::FailedPreconditionError(
+      "cpus cannot be limited: this host gives us no cpu controller");
+}
+
+const char* EntryMechanism(const CgroupOptions& options) {
+  return options.clone_into
+             ? "clone3(CLONE_INTO_CGROUP)"
+             : "cgroup.procs: the cgroup we are in was killed before, and this "
+               "kernel kills what is cloned into another from there";
 }
 
 }  // namespace paddock

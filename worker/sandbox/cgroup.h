@@ -24,7 +24,8 @@ class SandboxCgroup {
 
   // Target of CLONE_INTO_CGROUP for the program. Borrowed; -1: none.
   virtual int clone_fd() const = 0;
-  // cgroup v1 `tasks` files that the program writes "0" to. Borrowed.
+  // Files that the program writes "0" to: `tasks` of cgroup v1, and
+  // `cgroup.procs` of v2 where clone_fd() is -1. Borrowed.
   virtual std::vector<int> join_fds() const = 0;
   // Closes what only the clone needs.
   virtual void CloseJoinFiles() = 0;
@@ -59,9 +60,20 @@ struct CgroupMechanisms {
   std::string memory;
   std::string processes;
   std::string cpus;
+  // The operator allowed that `cpus` names nothing that limits.
+  bool cpus_degraded = false;
   std::string io;
   std::string kill;
   std::string oom;
+  std::string entry;
+};
+
+// What the host's cgroups are to do, beyond where they are.
+struct CgroupOptions {
+  // How the program gets into its cgroup2 group: ChildClonedIntoCgroupLives.
+  bool clone_into = true;
+  // Without a cpu controller a limit on CPUs is ignored, not refused.
+  bool degrade_cpus = false;
 };
 
 // Makes sandboxes' cgroups below the directories the supervisor prepared.
@@ -85,7 +97,7 @@ struct CgroupV1Directory {
 // controller that is missing.
 absl::StatusOr<std::unique_ptr<CgroupFactory>> OpenCgroups(
     UniqueFd unified, const std::vector<std::string>& unified_controllers,
-    const std::vector<CgroupV1Directory>& v1);
+    const std::vector<CgroupV1Directory>& v1, const CgroupOptions& options);
 
 }  // namespace paddock
 

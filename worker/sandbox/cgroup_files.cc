@@ -123,8 +123,10 @@ absl::StatusOr<int64_t> ReadNumberAgain(int fd) {
   return value;
 }
 
-absl::StatusOr<KillGroup> KillGroup::Make(int parent, const std::string& name) {
+absl::StatusOr<KillGroup> KillGroup::Make(int parent, const std::string& name,
+                                          const CgroupOptions& options) {
   KillGroup group;
+  group.clone_into_ = options.clone_into;
   ASSIGN_OR_RETURN(group.directory_, CgroupDirectory::Make(parent, name));
   absl::StatusOr<UniqueFd> kill =
       group.directory_.Open("cgroup.kill", O_WRONLY);
@@ -133,6 +135,15 @@ absl::StatusOr<KillGroup> KillGroup::Make(int parent, const std::string& name) {
   if (!kill.ok() || !events.ok()) {
     group.Remove().IgnoreError();
     return kill.ok() ? events.status() : kill.status();
+  }
+  if (!options.clone_into) {
+    absl::StatusOr<UniqueFd> procs =
+        group.directory_.Open("cgroup.procs", O_WRONLY);
+    if (!procs.ok()) {
+      group.Remove().IgnoreError();
+      return procs.status();
+    }
+    group.procs_ = *std::move(procs);
   }
   group.kill_ = *std::move(kill);
   group.events_ = *std::move(events);

@@ -13,6 +13,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "worker/base/unique_fd.h"
+#include "worker/sandbox/cgroup.h"
 #include "worker/sandbox/run_spec.h"
 
 namespace paddock {
@@ -59,7 +60,13 @@ absl::StatusOr<int64_t> ReadNumberAgain(int fd);
 // directory, for the atomic kill and for knowing when all is over.
 class KillGroup {
  public:
-  static absl::StatusOr<KillGroup> Make(int parent, const std::string& name);
+  // With a file to enter it by where a child is not to be cloned into it.
+  static absl::StatusOr<KillGroup> Make(int parent, const std::string& name,
+                                        const CgroupOptions& options);
+  // As SandboxCgroup has them.
+  int clone_fd() const { return clone_into_ ? directory_.fd() : -1; }
+  int join_fd() const { return procs_.get(); }
+  void CloseJoinFile() { procs_.Reset(); }
   const CgroupDirectory& directory() const { return directory_; }
   CgroupDirectory& directory() { return directory_; }
   absl::Status KillAll();
@@ -70,6 +77,8 @@ class KillGroup {
   CgroupDirectory directory_;
   UniqueFd kill_;
   UniqueFd events_;
+  UniqueFd procs_;
+  bool clone_into_ = true;
 };
 
 // CPUs online when first asked: sysconf(3).
@@ -79,6 +88,12 @@ int CpusOnline();
 // is no limit, because the host has no more CPUs than that.
 int64_t CpuQuotaMicros(double cpus);
 inline constexpr int64_t kCpuPeriodMicros = 100'000;
+
+// What both versions say of a host.
+absl::Status NoCpuController();
+const char* EntryMechanism(const CgroupOptions& options);
+inline constexpr char kCpusDegraded[] =
+    "nothing: no cpu controller, and cgroup.degrade allows it";
 
 }  // namespace paddock
 

@@ -30,13 +30,17 @@ class CgroupV1 : public SandboxCgroup {
   CgroupV1(KillGroup group, bool has_swap)
       : group_(std::move(group)), has_swap_(has_swap) {}
 
-  int clone_fd() const override { return group_.directory().fd(); }
+  int clone_fd() const override { return group_.clone_fd(); }
   std::vector<int> join_fds() const override {
     std::vector<int> fds;
+    if (group_.join_fd() >= 0) fds.push_back(group_.join_fd());
     for (const UniqueFd& fd : tasks_) fds.push_back(fd.get());
     return fds;
   }
-  void CloseJoinFiles() override { tasks_.clear(); }
+  void CloseJoinFiles() override {
+    group_.CloseJoinFile();
+    tasks_.clear();
+  }
   int oom_event_fd() const override { return oom_event_.get(); }
   absl::Status KillAll() override { return group_.KillAll(); }
   absl::Status WaitEmpty(absl::Duration timeout) override {
@@ -85,10 +89,7 @@ class CgroupV1 : public SandboxCgroup {
     }
     const int64_t quota = CpuQuotaMicros(limits.cpus);
     if (quota == quota_micros_) return absl::OkStatus();
-    if (!directories_.contains("cpu")) {
-      return absl::FailedPreconditionError(
-          "cpus cannot be limited: this host gives us no cpu controller");
-    }
+    if (!directories_.contains("cpu")) return NoCpuController();
     RETURN_IF_ERROR(
         directories_["cpu"].Write("cpu.cfs_quota_us", absl::StrCat(quota)));
     quota_micros_ = quota;
@@ -200,14 +201,16 @@ class CgroupV1 : public SandboxCgroup {
 class CgroupV1Factory : public CgroupFactory {
  public:
   CgroupV1Factory(UniqueFd unified, std::map<std::string, UniqueFd> controllers,
-                  bool has_swap)
+                  bool has_swap, const CgroupOptions& options)
       : unified_(std::move(unified)),
         controllers_(std::move(controllers)),
-        has_swap_(has_swap) {}
+        has_swap_(has_swap),
+        options_(options) {}
 
   absl::StatusOr<std::unique_ptr<SandboxCgroup>> Create(
       const std::string& name) override {
-    ASSIGN_OR_RETURN(KillGroup group, KillGroup::Make(unified_.get(), name));
+    ASSIGN_OR_RETURN(KillGroup group,
+                     KillGroup::Make(unified_.get(), name, options_));
     auto cgroup = std::make_unique<CgroupV1>(std::move(group), has_swap_);
     absl::Status status;
     for (const char* controller : kUsed) {
@@ -228,12 +231,18 @@ class CgroupV1Factory : public CgroupFactory {
     m.cpu_time = "cgroup v1 cpuacct.usage, watched by the worker";
     m.memory = "cgroup v1 memory.limit_in_bytes, memory.memsw.limit_in_bytes";
     m.processes = "cgroup v1 pids.max";
-    if (controllers_.contains("cpu")) m.cpus = "cgroup v1 cpu.cfs_quota_us";
+    if (controllers_.contains("cpu")) {
+      m.cpus = "cgroup v1 cpu.cfs_quota_us";
+    } else if (options_.degrade_cpus) {
+      m.cpus = kCpusDegraded;
+      m.cpus_degraded = true;
+    }
     if (controllers_.contains("blkio")) {
       m.io = "cgroup v1 blkio.throttle.io_service_bytes";
     }
     m.kill = "cgroup v2 cgroup.kill";
     m.oom = "cgroup v1 memory.oom_control event, then cgroup.kill";
+    m.entry = absl::StrCat("v1: tasks; v2: ", EntryMechanism(options_));
     return m;
   }
 
@@ -241,6 +250,7 @@ class CgroupV1Factory : public CgroupFactory {
   UniqueFd unified_;
   std::map<std::string, UniqueFd> controllers_;
   bool has_swap_;
+  CgroupOptions options_;
 };
 
 // /proc/swaps has a line of headings and one for each swap area.
@@ -253,9 +263,10 @@ bool HostHasSwap() {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<CgroupFactory>> MakeCgroupV1Factory(
-    UniqueFd unified, std::map<std::string, UniqueFd> controllers) {
+    UniqueFd unified, std::map<std::string, UniqueFd> controllers,
+    const CgroupOptions& options) {
   return std::make_unique<CgroupV1Factory>(
-      std::move(unified), std::move(controllers), HostHasSwap());
+      std::move(unified), std::move(controllers), HostHasSwap(), options);
 }
 
 }  // namespace paddock

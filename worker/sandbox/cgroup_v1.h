@@ -14,7 +14,8 @@ namespace paddock {
 // is a directory of the cgroup2 file system, which has no controller here and
 // serves for the kill. `controllers` maps a controller to its directory.
 absl::StatusOr<std::unique_ptr<CgroupFactory>> MakeCgroupV1Factory(
-    UniqueFd unified, std::map<std::string, UniqueFd> controllers);
+    UniqueFd unified, std::map<std::string, UniqueFd> controllers,
+    const CgroupOptions& options);
 
 }  // namespace paddock
 

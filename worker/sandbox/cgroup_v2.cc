@@ -23,11 +23,16 @@ bool Has(const std::vector<std::string>& controllers, const char* name) {
 
 class CgroupV2 : public SandboxCgroup {
  public:
-  explicit CgroupV2(KillGroup group) : group_(std::move(group)) {}
+  // `has_cpu`: the cpu controller is there.
+  CgroupV2(KillGroup group, bool has_cpu)
+      : group_(std::move(group)), has_cpu_(has_cpu) {}
 
-  int clone_fd() const override { return dir().fd(); }
-  std::vector<int> join_fds() const override { return {}; }
-  void CloseJoinFiles() override {}
+  int clone_fd() const override { return group_.clone_fd(); }
+  std::vector<int> join_fds() const override {
+    if (group_.join_fd() < 0) return {};
+    return {group_.join_fd()};
+  }
+  void CloseJoinFiles() override { group_.CloseJoinFile(); }
   int oom_event_fd() const override { return -1; }
   absl::Status KillAll() override { return group_.KillAll(); }
   absl::Status WaitEmpty(absl::Duration timeout) override {
@@ -61,6 +66,7 @@ class CgroupV2 : public SandboxCgroup {
     }
     const int64_t quota = CpuQuotaMicros(limits.cpus);
     if (quota == quota_micros_) return absl::OkStatus();
+    if (!has_cpu_) return NoCpuController();
     RETURN_IF_ERROR(dir().Write(
         "cpu.max", absl::StrCat(quota < 0 ? "max" : absl::StrCat(quota), " ",
                                 kCpuPeriodMicros)));
@@ -131,6 +137,7 @@ class CgroupV2 : public SandboxCgroup {
   }
 
   KillGroup group_;
+  bool has_cpu_;
   UniqueFd cpu_stat_;
   // As last set.
   int64_t memory_bytes_ = 0;
@@ -140,14 +147,18 @@ class CgroupV2 : public SandboxCgroup {
 
 class CgroupV2Factory : public CgroupFactory {
  public:
-  CgroupV2Factory(UniqueFd directory, std::vector<std::string> controllers)
+  CgroupV2Factory(UniqueFd directory, std::vector<std::string> controllers,
+                  const CgroupOptions& options)
       : directory_(std::move(directory)),
-        controllers_(std::move(controllers)) {}
+        controllers_(std::move(controllers)),
+        options_(options) {}
 
   absl::StatusOr<std::unique_ptr<SandboxCgroup>> Create(
       const std::string& name) override {
-    ASSIGN_OR_RETURN(KillGroup group, KillGroup::Make(directory_.get(), name));
-    auto cgroup = std::make_unique<CgroupV2>(std::move(group));
+    ASSIGN_OR_RETURN(KillGroup group,
+                     KillGroup::Make(directory_.get(), name, options_));
+    auto cgroup =
+        std::make_unique<CgroupV2>(std::move(group), Has(controllers_, "cpu"));
     if (absl::Status status = cgroup->Prepare(); !status.ok()) {
       cgroup->Remove().IgnoreError();
       return status;
@@ -160,24 +171,32 @@ class CgroupV2Factory : public CgroupFactory {
     m.cpu_time = "cgroup v2 cpu.stat, watched by the worker";
     m.memory = "cgroup v2 memory.max, memory.swap.max 0";
     m.processes = "cgroup v2 pids.max";
-    if (Has(controllers_, "cpu")) m.cpus = "cgroup v2 cpu.max";
+    if (Has(controllers_, "cpu")) {
+      m.cpus = "cgroup v2 cpu.max";
+    } else if (options_.degrade_cpus) {
+      m.cpus = kCpusDegraded;
+      m.cpus_degraded = true;
+    }
     if (Has(controllers_, "io")) m.io = "cgroup v2 io.stat";
     m.kill = "cgroup v2 cgroup.kill";
     m.oom = "cgroup v2 memory.oom.group";
+    m.entry = EntryMechanism(options_);
     return m;
   }
 
  private:
   UniqueFd directory_;
   std::vector<std::string> controllers_;
+  CgroupOptions options_;
 };
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<CgroupFactory>> MakeCgroupV2Factory(
-    UniqueFd directory, std::vector<std::string> controllers) {
+    UniqueFd directory, std::vector<std::string> controllers,
+    const CgroupOptions& options) {
   return std::make_unique<CgroupV2Factory>(std::move(directory),
-                                           std::move(controllers));
+                                           std::move(controllers), options);
 }
 
 }  // namespace paddock

@@ -13,7 +13,8 @@ namespace paddock {
 // cgroup2 has every controller: the kernel's admin-guide/cgroup-v2.rst.
 // `directory` is where sandboxes' groups are made.
 absl::StatusOr<std::unique_ptr<CgroupFactory>> MakeCgroupV2Factory(
-    UniqueFd directory, std::vector<std::string> controllers);
+    UniqueFd directory, std::vector<std::string> controllers,
+    const CgroupOptions& options);
 
 }  // namespace paddock
 

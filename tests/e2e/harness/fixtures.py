@@ -11,6 +11,7 @@ import pytest
 
 from harness import jobs
 from harness import leftovers
+from harness import own_cgroup
 from harness.server import Server
 
 LOG_LINES_SHOWN = 60
@@ -26,10 +27,10 @@ def work_directory():
 
 
 def _make_starter(work_directory, started):
-    def start(config=None, arguments=(), environment=None):
+    def start(config=None, arguments=(), environment=None, **place):
         directory = tempfile.mkdtemp(dir=work_directory)
         os.chmod(directory, 0o755)
-        server = Server(directory, config, arguments, environment)
+        server = Server(directory, config, arguments, environment, **place)
         started.append(server)
         return server.start()
     return start
@@ -66,6 +67,14 @@ def start_server(work_directory, request):
     request.config.paddock_servers = started
     yield _make_starter(work_directory, started)
     _stop_all(started)
+
+
+@pytest.fixture
+def shared_cgroup():
+    """What start_server's config needs for a successor to find leftovers. Ask
+    for it before start_server: it goes when all servers have ended."""
+    with own_cgroup.shared_parent() as config:
+        yield config
 
 
 @pytest.fixture(scope="session")

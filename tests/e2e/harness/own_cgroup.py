@@ -18,10 +18,11 @@ def unified_only():
     return os.path.exists(f"{_ROOT}/cgroup.controllers")
 
 
-def _enable_controllers(parent):
+def enable_controllers(parent, wanted=_CONTROLLERS):
+    """Gives those of `wanted` that `parent` has on to its children."""
     with open(f"{parent}/cgroup.controllers", encoding="ascii") as file:
         present = file.read().split()
-    for controller in _CONTROLLERS:
+    for controller in wanted:
         if controller in present:
             with open(f"{parent}/cgroup.subtree_control", "w",
                       encoding="ascii") as file:
@@ -37,13 +38,36 @@ def make():
     # Below our own where that may be (the host's root), else beside it.
     for parent in (own, os.path.dirname(own)):
         try:
-            _enable_controllers(parent)
+            enable_controllers(parent)
         except OSError:
             continue
         directory = f"{parent}/paddock-e2e-{os.getpid()}-{next(_numbers)}"
         os.mkdir(directory)
         return directory
     raise RuntimeError(f"no cgroup can be made below or beside {own}")
+
+
+@contextlib.contextmanager
+def shared_parent():
+    """The configuration of services that come one after another, so that each
+    finds what the one before it left. On v1 and hybrid hosts they do anyway."""
+    directory = make()
+    if directory is None:
+        yield {}
+        return
+    yield {"cgroup": {"parent": name_of(directory)}}
+    remove_all(directory)
+
+
+def name_of(directory):
+    """As /proc/PID/cgroup has it."""
+    return directory.removeprefix(_ROOT)
+
+
+def remove_all(directory):
+    """What is left when all processes in `directory` and below have ended."""
+    for folder, _, _ in os.walk(directory, topdown=False):
+        os.rmdir(folder)
 
 
 def enter(directory):

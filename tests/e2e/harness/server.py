@@ -14,9 +14,10 @@ import grpc
 from harness import leftovers
 from harness import own_cgroup
 from harness import paths
+from harness.time_scale import scaled
 
-READY_SECONDS = 30
-STOP_SECONDS = 40
+READY_SECONDS = scaled(30)
+STOP_SECONDS = scaled(40)
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -62,7 +63,10 @@ class StartFailed(Exception):
 class Server:
     """One paddockd: supervisor, server, workers."""
 
-    def __init__(self, directory, config=None, arguments=(), environment=None):
+    def __init__(self, directory, config=None, arguments=(), environment=None,
+                 cgroup=None, wrapper=()):
+        """`cgroup`: the caller's, to start in. `wrapper`: a command that ends
+        by exec'ing its arguments."""
         self.directory = str(directory)
         self.config = merge(base_config(self.directory), config or {})
         self.config_file = os.path.join(self.directory, "paddock.yaml")
@@ -73,15 +77,20 @@ class Server:
         self._environment = environment
         self._channel = None
         self._process = None
-        self._cgroup = None
+        self._wrapper = list(wrapper)
+        self._cgroup = cgroup
+        self._owns_cgroup = False
         self.ready = None
 
     def start(self):
-        self._cgroup = own_cgroup.make()
+        if self._cgroup is None and (
+                "parent" not in self.config.get("cgroup", {})):
+            self._cgroup = own_cgroup.make()
+            self._owns_cgroup = True
         reader, writer = os.pipe()
         with open(self.log_file, "ab") as log:
             self._process = subprocess.Popen(
-                [paths.PADDOCKD, "--config", self.config_file,
+                [*self._wrapper, paths.PADDOCKD, "--config", self.config_file,
                  "--ready-fd", str(writer), *self._arguments],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 pass_fds=[writer], env=self._environment,
@@ -105,6 +114,10 @@ class Server:
             self._process.wait()
             return "silent"
         finally:
+            self._remove_cgroup()
+
+    def _remove_cgroup(self):
+        if self._owns_cgroup:
             own_cgroup.remove(self._cgroup)
 
     @property
@@ -132,7 +145,7 @@ class Server:
 
     def http_get(self, path):
         url = f"http://127.0.0.1:{self.ready['http_port']}{path}"
-        with urllib.request.urlopen(url, timeout=10) as answer:
+        with urllib.request.urlopen(url, timeout=scaled(10)) as answer:
             return answer.read().decode()
 
     def log(self):
@@ -161,7 +174,7 @@ class Server:
             self._process.wait()
             raise
         finally:
-            own_cgroup.remove(self._cgroup)
+            self._remove_cgroup()
 
     def _close_channel(self):
         if self._channel is not None:
@@ -173,7 +186,7 @@ def wait_until(condition, seconds, interval=0.005):
     """Polls `condition` until it is true; returns the seconds that took."""
     start = time.monotonic()
     while not condition():
-        if time.monotonic() - start > seconds:
+        if time.monotonic() - start > scaled(seconds):
             raise AssertionError(f"not within {seconds} s: {condition}")
         time.sleep(interval)
     return time.monotonic() - start

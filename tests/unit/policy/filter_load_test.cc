@@ -18,6 +18,7 @@
 #include <cerrno>
 
 #include "tests/support/filter_calls.h"
+#include "tests/support/skip.h"
 #include "worker/base/socket.h"
 
 namespace paddock {
@@ -212,7 +213,7 @@ TEST(FilterLoadTest, I386EntryIsAViolation) {
   if (child == 0) _exit(ProbeI386GetPid() == 0 ? 0 : 1);
   int status = 0;
   ASSERT_EQ(waitpid(child, &status, 0), child);
-  if (WIFSIGNALED(status)) GTEST_SKIP() << "this kernel has no i386 entry";
+  SKIP_WITHOUT("i386_entry", !WIFSIGNALED(status));
   ASSERT_EQ(WEXITSTATUS(status), 0);
 
   const absl::StatusOr<seccomp_notif> notification =

@@ -24,6 +24,7 @@
 #include <functional>
 #include <thread>
 
+#include "tests/support/skip.h"
 #include "worker/base/unique_fd.h"
 
 namespace paddock {
@@ -121,7 +122,7 @@ TEST_F(ConfineTest, NoTracing) {
 }
 
 TEST_F(ConfineTest, NoNewNamespaces) {
-  if (geteuid() != 0) GTEST_SKIP() << "the control needs root";
+  SKIP_WITHOUT("root", geteuid() == 0);
   ExpectDenied(EPERM, [] { return unshare(CLONE_NEWNS); });
   ExpectDenied(EPERM, [] {
     // The control mounts in a namespace of its own only.
@@ -149,7 +150,7 @@ TEST_F(ConfineTest, FewSocketFamilies) {
       denied_one = true;
     }
   }
-  if (!denied_one) GTEST_SKIP() << "no other family is possible here";
+  SKIP_WITHOUT("other_socket_families", denied_one);
 }
 
 TEST_F(ConfineTest, NoCoreAndNotDumpable) {
@@ -165,7 +166,7 @@ TEST_F(ConfineTest, NoCoreAndNotDumpable) {
 }
 
 TEST_F(ConfineTest, FilesThatAreNoneOfItsBusiness) {
-  if (!HasLandlock(1)) GTEST_SKIP() << "the kernel has no Landlock";
+  SKIP_WITHOUT("landlock", HasLandlock(1));
   ExpectDenied(EACCES, [] { return OpenForReading("/etc/passwd"); });
   const std::string parent = directory_;
   ExpectDenied(EACCES, [=] { return open(parent.c_str(), O_RDONLY); });
@@ -184,7 +185,7 @@ TEST_F(ConfineTest, TheSocketsDirectoryIsItsOwn) {
     if (open(lock.c_str(), O_RDWR | O_CREAT, 0600) < 0) return -1;
     return unlink(socket_.c_str());
   });
-  if (!HasLandlock(1)) GTEST_SKIP() << "the kernel has no Landlock";
+  SKIP_WITHOUT("landlock", HasLandlock(1));
   ExpectDenied(EACCES, [&] {
     const std::string other = directory_ + "/other.sock";
     const int result = BindUnix(other);
@@ -194,7 +195,7 @@ TEST_F(ConfineTest, TheSocketsDirectoryIsItsOwn) {
 }
 
 TEST_F(ConfineTest, PortsOfItsOwnAndNoConnections) {
-  if (!HasLandlock(4)) GTEST_SKIP() << "Landlock knows no ports here";
+  SKIP_WITHOUT("landlock_ports", HasLandlock(4));
   ExpectDenied(EACCES, [] { return BindTcp(50055); });
   ExpectAllowed([] { return BindTcp(50051); });
   const UniqueFd listener(socket(AF_INET, SOCK_STREAM, 0));

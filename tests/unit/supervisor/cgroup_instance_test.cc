@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/supervisor/cgroup_tree.h"
+#include "tests/support/skip.h"
 #include "tests/unit/supervisor/cgroup_parent.h"
 #include "worker/base/file_util.h"
 
@@ -103,7 +104,7 @@ std::string LeaveBehind(pid_t* in_it) {
 class CgroupInstanceTest : public testing::Test {
  protected:
   void SetUp() override {
-    if (geteuid() != 0) GTEST_SKIP() << "needs root";
+    SKIP_WITHOUT("root", geteuid() == 0);
     const auto parent = CgroupParentForTests();
     ASSERT_TRUE(parent.ok()) << parent.status();
   }
@@ -254,7 +255,7 @@ class FreshGroup {
 
 TEST_F(CgroupInstanceTest, OnV2ItsMakerMovesToALeafAndBack) {
   const FreshGroup group;
-  if (group.path().empty()) GTEST_SKIP() << "the unified hierarchy is empty";
+  SKIP_WITHOUT("unified_controllers", !group.path().empty());
   const pid_t maker = fork();
   if (maker == 0) {
     // In a base of its own, as systemd starts a unit with Delegate=yes.
@@ -278,7 +279,7 @@ TEST_F(CgroupInstanceTest, OnV2ItsMakerMovesToALeafAndBack) {
 
 TEST_F(CgroupInstanceTest, OnV2CompanyInTheBaseIsNamed) {
   const FreshGroup group;
-  if (group.path().empty()) GTEST_SKIP() << "the unified hierarchy is empty";
+  SKIP_WITHOUT("unified_controllers", !group.path().empty());
   const pid_t company = StartSleeperIn({group.directory()});
   SweepReport report;
   auto instance =
@@ -290,26 +291,38 @@ TEST_F(CgroupInstanceTest, OnV2CompanyInTheBaseIsNamed) {
               testing::HasSubstr(absl::StrCat("(pid ", company, ")")));
 }
 
+std::vector<std::string> GroupsIn(const std::string& directory) {
+  const auto fd = OpenAt(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY);
+  return fd.ok() ? ChildGroups(fd->get()).value_or(std::vector<std::string>())
+                 : std::vector<std::string>();
+}
+
 TEST_F(CgroupInstanceTest, MissingControllerIsNamedAndNothingStays) {
+  const FreshGroup group;
   std::vector<CgroupHierarchy> without;
-  for (const CgroupHierarchy& hierarchy : Hierarchies()) {
-    if (!hierarchy.unified && hierarchy.controllers[0] == "pids") continue;
-    without.push_back(hierarchy);
+  if (group.path().empty()) {
+    for (const CgroupHierarchy& hierarchy : Hierarchies()) {
+      if (!hierarchy.unified && hierarchy.controllers[0] == "pids") continue;
+      without.push_back(hierarchy);
+    }
+  } else {
+    // A parent that gives its children memory alone.
+    ASSERT_TRUE(WriteControlAt(AT_FDCWD,
+                               group.directory() + "/cgroup.subtree_control",
+                               "+memory")
+                    .ok());
+    const std::string bare = group.directory() + "/bare";
+    ASSERT_EQ(mkdir(bare.c_str(), 0755), 0);
+    without = *FindOwnCgroupHierarchies(group.path() + "/bare");
   }
+  const auto before = GroupsIn(without.back().base_directory);
   SweepReport report;
-  const auto before = ChildGroups(open(without.back().base_directory.c_str(),
-                                       O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   auto instance = CgroupInstance::Create(without, &report);
-  if (instance.ok()) {  // pids comes from v2 here
-    EXPECT_TRUE(instance->Remove().ok());
-    GTEST_SKIP() << "no v1 hierarchy of pids on this host";
-  }
   EXPECT_EQ(instance.status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(instance.status().message()),
               testing::HasSubstr("the pids controller"));
-  const auto after = ChildGroups(open(without.back().base_directory.c_str(),
-                                      O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  EXPECT_EQ(*before, *after);
+  EXPECT_EQ(before, GroupsIn(without.back().base_directory));
+  if (!group.path().empty()) rmdir((group.directory() + "/bare").c_str());
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "server/supervisor/cgroup_layout.h"
+#include "tests/support/own_cgroup.h"
 #include "worker/base/file_util.h"
 #include "worker/base/status_macros.h"
 
@@ -35,6 +36,7 @@ void GoHome() {
 }
 
 absl::StatusOr<std::string> MakeParent() {
+  RETURN_IF_ERROR(EnterOwnCgroup());
   ASSIGN_OR_RETURN(const auto hierarchies, FindOwnCgroupHierarchies(""));
   const CgroupHierarchy& unified = hierarchies[0];
   if (unified.own_directory.empty()) return "";

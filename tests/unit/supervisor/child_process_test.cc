@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "absl/strings/str_cat.h"
+#include "tests/support/skip.h"
 #include "worker/base/file_util.h"
 #include "worker/base/socket.h"
 
@@ -24,7 +25,7 @@ const ServiceUser kNobody = {"nobody", 65534, 65534};
 class ChildProcessTest : public testing::Test {
  protected:
   void SetUp() override {
-    if (geteuid() != 0) GTEST_SKIP() << "needs root";
+    SKIP_WITHOUT("root", geteuid() == 0);
     shell_ = *OpenAt(AT_FDCWD, "/bin/sh", O_PATH);
   }
 

@@ -26,6 +26,7 @@
 #include "server/config/defaults.h"
 #include "server/config/yaml_message.h"
 #include "server/supervisor/run_supervisor.h"
+#include "tests/support/skip.h"
 #include "tests/unit/supervisor/cgroup_parent.h"
 #include "worker/base/file_util.h"
 #include "worker/base/socket.h"
@@ -192,7 +193,7 @@ int PlaySupervisor(const char* config_file) {
 class SupervisorTest : public testing::Test {
  protected:
   void SetUp() override {
-    if (geteuid() != 0) GTEST_SKIP() << "needs root";
+    SKIP_WITHOUT("root", geteuid() == 0);
     const auto parent = CgroupParentForTests();
     ASSERT_TRUE(parent.ok()) << parent.status();
     cgroup_parent_ = *parent;

@@ -1,0 +1,23 @@
+"""What the host has and what it may be without: tests/support/skip.h."""
+
+import os
+
+import pytest
+
+from harness import own_cgroup
+
+
+def _need(feature, present):
+    if present:
+        return
+    lacking = os.environ.get("SANDBOX_TESTS_LACK", "").split(",")
+    if os.environ.get("SANDBOX_TESTS_MUST_RUN") == "1" and (
+            feature not in lacking):
+        pytest.fail(f"this host is without {feature}, "
+                    "and SANDBOX_TESTS_MUST_RUN is set")
+    pytest.skip(f"this host is without {feature}")
+
+
+def need_unified_controllers():
+    """For tests of what only cgroup v2 hosts can show."""
+    _need("unified_controllers", own_cgroup.unified_only())

@@ -1,0 +1,158 @@
+"""Hosts with cgroup v2: where paddockd may stand, and what may be missing."""
+
+import os
+import subprocess
+
+import grpc
+import pytest
+from google.rpc import error_details_pb2
+from paddock.v1 import enforcement_pb2
+
+from harness import errors
+from harness import host
+from harness import jobs
+from harness import own_cgroup
+from harness.server import StartFailed
+
+NONE = enforcement_pb2.ENFORCEMENT_STATE_NONE
+DEGRADED = enforcement_pb2.ENFORCEMENT_STATE_DEGRADED
+ENFORCED = enforcement_pb2.ENFORCEMENT_STATE_ENFORCED
+CPUS_FIELD = "job.process.limits.cpus"
+HALF_A_CPU = {"cpus": 0.5}
+
+
+@pytest.fixture(name="group")
+def _group():
+    """A cgroup with every controller, nobody in it. Ask for it before
+    start_server: it goes when all servers have ended."""
+    host.need_unified_controllers()
+    directory = own_cgroup.make()
+    yield directory
+    own_cgroup.remove_all(directory)
+
+
+def group_with(group, *controllers):
+    """A cgroup below `group` that has only those."""
+    own_cgroup.enable_controllers(group, controllers)
+    directory = f"{group}/part"
+    os.mkdir(directory)
+    return directory
+
+
+def layer(api, name):
+    row, = (row for row in api.info().layers if row.layer == name)
+    return row
+
+
+def start_refused(start_server, *words, **place):
+    with pytest.raises(StartFailed) as caught:
+        start_server(**place)
+    assert caught.value.status not in (0, "silent")
+    for word in words:
+        assert word in caught.value.log, caught.value.log
+
+
+def half_a_cpu():
+    return jobs.make_process("/bin/true", limits=HALF_A_CPU)
+
+
+def test_every_controller_given_on(group, start_server):
+    """The control of all that follows, and as a unit with Delegate=yes."""
+    api = jobs.Api(start_server(cgroup=group).channel)
+    assert layer(api, "cpus").state == ENFORCED
+    assert "cpu.max" in layer(api, "cpus").mechanism
+    assert "io.stat" in layer(api, "io_accounting").mechanism
+    assert api.execute(half_a_cpu()).outcome == jobs.SUCCEEDED
+
+
+def test_without_the_cpu_controller_its_limit_is_refused(group, start_server):
+    place = group_with(group, "memory", "pids")
+    api = jobs.Api(start_server(cgroup=place).channel)
+    assert layer(api, "cpus").state == NONE
+    assert layer(api, "io_accounting").state == NONE
+    error = errors.error_of(api.execute, half_a_cpu())
+    assert error.code() == grpc.StatusCode.FAILED_PRECONDITION
+    failure = errors.detail(error, error_details_pb2.PreconditionFailure)
+    assert [violation.subject for violation in failure.violations] == [
+        CPUS_FIELD]
+    # All else is limited as ever.
+    result = api.probe("sleep", 20, limits=dict(wall_time=0.3,
+                                                cpus=os.cpu_count()))
+    assert jobs.outcome_name(result.outcome) == "WALL_TIME_LIMIT_EXCEEDED"
+
+
+def test_what_the_operator_allows_is_degraded_by_name(group, start_server):
+    place = group_with(group, "memory", "pids")
+    server = start_server({"cgroup": {"degrade": ["cpus"]}}, cgroup=place)
+    api = jobs.Api(server.channel)
+    assert layer(api, "cpus").state == DEGRADED
+    assert api.execute(half_a_cpu()).outcome == jobs.SUCCEEDED
+
+
+@pytest.mark.parametrize("missing", ["memory", "pids"])
+def test_what_nothing_works_without_is_named_at_start(group, start_server,
+                                                      missing):
+    present = {"memory", "pids", "cpu"} - {missing}
+    start_refused(start_server, f"the {missing} controller",
+                  "cgroup.subtree_control",
+                  cgroup=group_with(group, *present))
+
+
+def test_company_in_the_group_is_named(group, start_server):
+    with subprocess.Popen(["/bin/sleep", "600"],
+                          preexec_fn=lambda: own_cgroup.enter(group)) as other:
+        try:
+            start_refused(start_server, str(other.pid), "Delegate=yes",
+                          cgroup=group)
+        finally:
+            other.kill()
+
+
+def in_mount_namespace(command, *options):
+    """A wrapper that runs shell `command` in a mount namespace of its own."""
+    return ["unshare", "--mount", *options, "sh", "-e", "-c",
+            f'{command}; exec "$@"', "sh"]
+
+
+def test_in_a_container_with_a_cgroup_mount_of_its_own(group, start_server):
+    """The daemon's cgroup is the root of what it sees."""
+    server = start_server(cgroup=group, wrapper=in_mount_namespace(
+        "umount /sys/fs/cgroup; mount -t cgroup2 none /sys/fs/cgroup",
+        "--cgroup"))
+    api = jobs.Api(server.channel)
+    result = api.python("x = bytearray(200 << 20)",
+                        limits=dict(memory_bytes=64 << 20))
+    assert jobs.outcome_name(result.outcome) == "MEMORY_LIMIT_EXCEEDED"
+    assert api.execute(half_a_cpu()).outcome == jobs.SUCCEEDED
+
+
+def test_in_a_container_that_sees_the_hosts_mount(group, start_server):
+    server = start_server(cgroup=group, wrapper=in_mount_namespace(
+        "true", "--cgroup"))
+    api = jobs.Api(server.channel)
+    assert api.execute(half_a_cpu()).outcome == jobs.SUCCEEDED
+
+
+def test_a_read_only_mount_is_named_at_start(group, start_server):
+    start_refused(
+        start_server, "/sys/fs/cgroup", "read-only", cgroup=group,
+        wrapper=in_mount_namespace(
+            "mount -o remount,bind,ro /sys/fs/cgroup"))
+
+
+def test_from_a_cgroup_that_was_killed_before(group, start_server):
+    """What Linux 6.12 then does is in worker/sandbox/clone_probe.h."""
+    home, base = f"{group}/home", f"{group}/base"
+    own_cgroup.enable_controllers(group)
+    os.mkdir(home)
+    os.mkdir(base)
+    with open(f"{home}/cgroup.kill", "w", encoding="ascii") as file:
+        file.write("1")
+    server = start_server({"cgroup": {"parent": own_cgroup.name_of(base)}},
+                          cgroup=home)
+    api = jobs.Api(server.channel)
+    assert api.execute(half_a_cpu()).outcome == jobs.SUCCEEDED
+    if os.uname().release.startswith("6.12."):
+        assert layer(api, "cgroup_entry").mechanism.startswith("cgroup.procs")
+    result = api.shell("sleep 20 & sleep 20", limits=dict(wall_time=0.5))
+    assert jobs.outcome_name(result.outcome) == "WALL_TIME_LIMIT_EXCEEDED"

@@ -1,0 +1,169 @@
+"""Runs the test suites in virtual machines with pure cgroup v2.
+
+    tests/vm/suites.py [--all] [--kernel VERSION] [--only REGEX] [--build DIR]
+
+Without --all the part that fits into an everyday run: every C++ test, and the
+end-to-end files that EVERYDAY lists. --only chooses programs by name. Two
+machines at a time, one for each kernel. What each prints is in build/vm too.
+"""
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+OUTPUT = os.path.join(ROOT, "build", "vm")
+LABELS = {"unit", "sandbox", "escape", "e2e"}
+
+# Kernel -> the Debian release it comes from, and the features it cannot have:
+# names of SKIP_WITHOUT in tests/support/skip.h.
+KERNELS = {
+    "6.1": ("bookworm", ["landlock_ports"]),
+    "6.12": ("bookworm-backports", []),
+}
+# What the kernel and its cgroups decide.
+EVERYDAY = {
+    "e2e_execute", "e2e_outcomes", "e2e_files", "e2e_isolation",
+    "e2e_time_limits", "e2e_memory_limits", "e2e_count_limits",
+    "e2e_disk_limits", "e2e_output_limits", "e2e_cancel", "e2e_crash",
+    "e2e_cgroup_hosts", "escape_filesystem",
+}
+# Together with what runs beside it, below the fifteen minutes of the everyday
+# run.
+EVERYDAY_SECONDS = 840
+ALL_SECONDS = 4 * 3600
+
+
+def properties_of(test):
+    return {entry["name"]: entry["value"]
+            for entry in test.get("properties", [])}
+
+
+def programs(build):
+    """The test programs of our labels, each once, in ctest's order."""
+    listing = subprocess.run(
+        ["ctest", "--test-dir", build, "--show-only=json-v1"],
+        stdout=subprocess.PIPE, check=True).stdout
+    found = {}
+    for test in json.loads(listing)["tests"]:
+        properties = properties_of(test)
+        if not LABELS & set(properties.get("LABELS", [])):
+            continue
+        command = test["command"]
+        kind = "pytest" if "pytest" in command else "gtest"
+        # GoogleTest: one program for all of its tests, which ctest starts one
+        # by one. Starting is what is slow in an emulated guest.
+        name = (test["name"] if kind == "pytest" else
+                os.path.basename(command[0]))
+        program = found.setdefault(name, {
+            "name": name, "kind": kind, "timeout": 0,
+            "command": command if kind == "pytest" else command[:1],
+            "directory": properties.get("WORKING_DIRECTORY", build),
+            "environment": dict(
+                line.split("=", 1)
+                for line in properties.get("ENVIRONMENT", []))})
+        program["timeout"] += properties.get("TIMEOUT", 120)
+    return list(found.values())
+
+
+def plan_for(everything, only, build):
+    plan = programs(build)
+    if not everything:
+        plan = [program for program in plan
+                if program["kind"] == "gtest" or program["name"] in EVERYDAY]
+    if only:
+        plan = [program for program in plan
+                if re.search(only, program["name"])]
+    if not plan:
+        sys.exit("suites.py: nothing to run")
+    for program in plan:
+        # ctest's limits are for hardware; the machine's own limit is below.
+        program["timeout"] = int(min(program["timeout"] * 5, ALL_SECONDS))
+    return plan
+
+
+class Machine:
+    """One guest and what it printed."""
+
+    def __init__(self, kernel, plan_file, seconds):
+        self.kernel = kernel
+        release, lacking = KERNELS[kernel]
+        self._command = [
+            os.path.join(HERE, "boot"), "--release", release,
+            "--timeout", str(seconds), "--share", OUTPUT,
+            "--env", "SANDBOX_TESTS_MUST_RUN=1",
+            "--env", "SANDBOX_TESTS_LACK=" + ",".join(lacking),
+            "--", "/usr/bin/python3", os.path.join(HERE, "inside.py"),
+            plan_file]
+        self.results = []
+        self.status = None
+        self.seconds = 0.0
+
+    def run(self):
+        start = time.monotonic()
+        log_name = os.path.join(OUTPUT, f"{self.kernel}.log")
+        with open(log_name, "w", encoding="utf-8") as log, subprocess.Popen(
+                self._command, cwd=ROOT, text=True, errors="replace",
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT) as process:
+            for line in process.stdout:
+                log.write(line)
+                if line.startswith("RESULT "):
+                    self.results = json.loads(line.removeprefix("RESULT "))
+                else:
+                    print(f"{self.kernel} | {line}", end="", flush=True)
+        self.status = process.returncode
+        self.seconds = time.monotonic() - start
+
+    def good(self):
+        return self.status == 0 and bool(self.results)
+
+    def summary(self):
+        totals = [sum(result[key] for result in self.results)
+                  for key in ("passed", "skipped", "failed")]
+        return (f"kernel {self.kernel}: "
+                f"{'ok' if self.good() else 'FAILED'}, "
+                f"{len(self.results)} programs, "
+                "{} passed, {} skipped, {} failed, ".format(*totals) +
+                f"{self.seconds:.0f} s, exit status {self.status}")
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--all", action="store_true")
+    parser.add_argument("--kernel", action="append", choices=list(KERNELS))
+    parser.add_argument("--only")
+    parser.add_argument("--build", default=os.path.join(ROOT, "build", "dev"))
+    return parser.parse_args()
+
+
+def main():
+    arguments = parse_arguments()
+    os.makedirs(OUTPUT, exist_ok=True)
+    plan_file = os.path.join(OUTPUT, f"plan-{os.getpid()}.json")
+    with open(plan_file, "w", encoding="utf-8") as file:
+        json.dump(plan_for(arguments.all, arguments.only,
+                           os.path.abspath(arguments.build)), file)
+    seconds = ALL_SECONDS if arguments.all else EVERYDAY_SECONDS
+    machines = [Machine(kernel, plan_file, seconds)
+                for kernel in arguments.kernel or KERNELS]
+    threads = [threading.Thread(target=machine.run) for machine in machines]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    os.remove(plan_file)
+    for machine in machines:
+        print(machine.summary())
+    return 0 if all(machine.good() for machine in machines) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,59 @@
+"""boot itself: what comes back from a machine, and what does not."""
+
+import os
+import subprocess
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+BOOT = os.path.join(HERE, "boot")
+
+# What a user needs who is given a cgroup, and what is still not the user's.
+DELEGATED = """
+set -eu
+id -u
+cd /sys/fs/cgroup/command
+grep -q memory cgroup.controllers
+mkdir main/leaf child
+echo 0 >main/leaf/cgroup.procs
+echo +memory +pids >cgroup.subtree_control
+echo 33554432 >child/memory.max
+cat child/memory.max
+if echo 0 2>/dev/null >/sys/fs/cgroup/init/cgroup.procs; then echo escaped; fi
+"""
+
+
+def boot(*arguments, seconds=300):
+    return subprocess.run([BOOT, *arguments], cwd=HERE, capture_output=True,
+                          text=True, timeout=seconds, check=False)
+
+
+def test_output_and_status_come_back_and_files_do_not():
+    mark = os.path.join(HERE, "written-in-the-guest")
+    done = boot("--", "sh", "-c",
+                f"echo out; echo err >&2; uname -r; touch '{mark}' && "
+                f"test -e '{mark}' && cat /proc/self/cgroup && exit 7")
+    assert done.returncode == 7, done.stderr
+    out, release, cgroup = done.stdout.splitlines()
+    assert (out, done.stderr) == ("out", "err\n")
+    assert release.startswith("6.1.")
+    assert cgroup == "0::/command"  # one line: pure v2
+    assert not os.path.exists(mark)
+
+
+def test_a_command_that_does_not_end_is_stopped():
+    done = boot("--timeout", "45", "--", "sh", "-c", "echo up; sleep 600")
+    assert done.returncode == 124
+    assert done.stdout == "up\n"
+    assert "time-out" in done.stderr
+
+
+def test_a_user_has_a_delegated_cgroup():
+    done = boot("--user", "nobody", "--release", "bookworm-backports", "--",
+                "sh", "-c", DELEGATED)
+    assert (done.returncode, done.stdout) == (0, "65534\n33554432\n"), (
+        done.stderr)
+
+
+def test_what_cannot_be_run_is_said():
+    done = boot("--cpus", "many", "--", "true")
+    assert done.returncode == 125
+    assert "--cpus" in done.stderr
