@@ -11,9 +11,11 @@ import urllib.request
 
 import grpc
 
+from harness import as_user
 from harness import leftovers
 from harness import own_cgroup
 from harness import paths
+from harness.delegation import Delegation
 from harness.time_scale import scaled
 
 READY_SECONDS = scaled(30)
@@ -64,9 +66,10 @@ class Server:
     """One paddockd: supervisor, server, workers."""
 
     def __init__(self, directory, config=None, arguments=(), environment=None,
-                 cgroup=None, wrapper=()):
+                 cgroup=None, wrapper=(), user=None):
         """`cgroup`: the caller's, to start in. `wrapper`: a command that ends
-        by exec'ing its arguments."""
+        by exec'ing its arguments. `user`: an ordinary user starts it; the mode
+        of as_user.py, or what PADDOCK_TESTS_USER says."""
         self.directory = str(directory)
         self.config = merge(base_config(self.directory), config or {})
         self.config_file = os.path.join(self.directory, "paddock.yaml")
@@ -80,10 +83,16 @@ class Server:
         self._wrapper = list(wrapper)
         self._cgroup = cgroup
         self._owns_cgroup = False
+        self._user = user or os.environ.get("PADDOCK_TESTS_USER")
+        self._delegation = None
         self.ready = None
 
     def start(self):
-        if self._cgroup is None and (
+        if self._user:
+            self._delegation = Delegation(self._user)
+            self._wrapper = self._delegation.wrapper
+            os.chown(self.directory, as_user.UID, as_user.UID)
+        elif self._cgroup is None and (
                 "parent" not in self.config.get("cgroup", {})):
             self._cgroup = own_cgroup.make()
             self._owns_cgroup = True
@@ -119,6 +128,8 @@ class Server:
     def _remove_cgroup(self):
         if self._owns_cgroup:
             own_cgroup.remove(self._cgroup)
+        if self._delegation is not None:
+            self._delegation.remove()
 
     @property
     def pid(self):
