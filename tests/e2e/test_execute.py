@@ -179,3 +179,10 @@ def test_more_jobs_than_workers_wait(api):
             range(6)))
     assert all(job.outcome == result_pb2.OUTCOME_SUCCEEDED for job in jobs_)
     assert max(jobs.seconds(job.queue_duration) for job in jobs_) > 0.3
+
+
+def test_the_streams_can_be_opened_by_name(api):
+    result = api.shell("echo out > /dev/stdout; echo err > /dev/stderr;"
+                       "cat /dev/stdin", stdin=b"in")
+    assert result.stdout.data == b"out\nin"
+    assert result.stderr.data == b"err\n"

@@ -114,6 +114,12 @@ absl::Status WarmSandbox::Clone(SandboxFactory* factory) {
     return ErrnoStatus(errno, "setsockopt(SO_PASSCRED)");
   }
   const uint32_t owner = parts_.ids_.program;
+  // A pipe has an owner and mode 0600: /dev/stdout is opened by its own.
+  for (const PipeEnds* pipe : {&out, &err}) {
+    if (fchown(pipe->writer.get(), owner, owner) != 0) {
+      return ErrnoStatus(errno, "fchown of a pipe");
+    }
+  }
   const std::string image_tree = ImageTreePath(kind_.image);
   // The size is set for good when the request is known.
   const std::string workspace_options = absl::StrCat(
