@@ -12,6 +12,8 @@
 
 #include <cerrno>
 
+#include "tests/support/skip.h"
+
 namespace paddock {
 namespace {
 
@@ -53,9 +55,7 @@ bool UseTmpfs() {
 
 class ProcMaskTest : public testing::Test {
  protected:
-  void SetUp() override {
-    if (geteuid() != 0) GTEST_SKIP() << "needs root";
-  }
+  void SetUp() override { SKIP_WITHOUT("root", geteuid() == 0); }
 };
 
 TEST_F(ProcMaskTest, TheRealProcIsMasked) {
