@@ -27,7 +27,8 @@ constexpr int kDeepestEtc = 6;
 
 // All that a program sees of the host's /etc. What is absent is left out.
 constexpr const char* kEtcFromHost[] = {
-    "alternatives", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime"};
+    "alternatives", "ld.so.cache", "ld.so.conf",
+    "ld.so.conf.d", "localtime",   "mono"};  // mono: names of C libraries
 
 constexpr struct {
   const char* name;
@@ -196,6 +197,16 @@ absl::Status AddEntry(const std::string& from, const std::string& to) {
   return BindReadOnly(from, to);
 }
 
+// Debian's GHC has its package database here: /usr/lib/ghc is a link to it.
+absl::Status AddPackageDatabase(const std::string& tree) {
+  constexpr char kDatabase[] = "/var/lib/ghc";
+  if (access(kDatabase, F_OK) != 0) return absl::OkStatus();
+  for (const char* directory : {"/var", "/var/lib"}) {
+    RETURN_IF_ERROR(MakeDirectory(absl::StrCat(tree, directory)));
+  }
+  return CopyPublic(kDatabase, absl::StrCat(tree, kDatabase));
+}
+
 absl::Status AddHostEntries(const std::string& tree) {
   // The others are links into /usr, or the like of it on an older host.
   for (const char* name :
@@ -203,6 +214,7 @@ absl::Status AddHostEntries(const std::string& tree) {
     RETURN_IF_ERROR(
         AddEntry(absl::StrCat("/", name), absl::StrCat(tree, "/", name)));
   }
+  RETURN_IF_ERROR(AddPackageDatabase(tree));
   return BuildHostEtc(absl::StrCat(tree, "/etc"));
 }
 
