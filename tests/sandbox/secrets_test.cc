@@ -36,6 +36,9 @@ bool MemoryHolds(pid_t pid, const std::string& needle) {
         rights[1] != 'w') {
       continue;
     }
+    // Address space that a sanitizer has set aside for its own notes.
+    constexpr uint64_t kMostBytes = uint64_t{4} << 30;
+    if (end - begin > kMostBytes) continue;
     std::string contents(end - begin, '\0');
     const ssize_t n =
         pread(memory->get(), contents.data(), contents.size(), begin);
