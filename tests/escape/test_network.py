@@ -1,7 +1,7 @@
 """Network: attacks 21 to 24 of README.md."""
 
 from errno import (EACCES, EAFNOSUPPORT, ECONNREFUSED, EINVAL, ENETUNREACH,
-                   ENOENT, ENOPROTOOPT, EOPNOTSUPP, EPERM,
+                   ENOENT, EOPNOTSUPP, EPERM,
                    EPROTONOSUPPORT, ESOCKTNOSUPPORT)
 import contextlib
 import os
@@ -64,8 +64,8 @@ LO = 0x6f6c
     calls("force_buffer", UDP, "setsockopt $0 1 33 i:0x10000000 4"),
     calls("transparent", TCP, "setsockopt $0 0 19 i:1 4"),
     calls("repair", TCP, "setsockopt $0 6 19 i:1 4"),
-    calls("tables", TCP, "setsockopt $0 0 64 z: 0",
-          host=(EINVAL, ENOPROTOOPT)),
+    calls("routing", f"socket {AF_INET} {STREAM} 0", "ioctl $0 0x890b z:",
+          host=(EINVAL, EAFNOSUPPORT), new="n"),
     calls("low_port", TCP, f"bind $0 {_inet('127.0.0.1', 80)}", inside=EACCES,
           new="n"),
 )

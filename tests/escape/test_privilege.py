@@ -4,6 +4,7 @@ from errno import EACCES, EINVAL
 import json
 import os
 import shutil
+import tempfile
 
 import pytest
 
@@ -81,8 +82,12 @@ def test_an_own_set_id_program_gives_nothing(sandbox, mode):
 @pytest.fixture(scope="module")
 def privileged_image(work_directory):
     """A root file system with programs that make others root."""
-    image = os.path.join(work_directory, "privileged")
-    os.makedirs(os.path.join(image, "bin"))
+    # The control needs a file system where such programs work.
+    parent, *_ = [folder for folder in (work_directory, paths.BUILD)
+                  if not os.statvfs(folder).f_flag & os.ST_NOSUID]
+    image = tempfile.mkdtemp(dir=parent, prefix="privileged-")
+    os.chmod(image, 0o755)
+    os.mkdir(os.path.join(image, "bin"))
     for name, mode in (("set-uid", 0o4755), ("set-gid", 0o2755),
                        ("capable", 0o755)):
         program = os.path.join(image, "bin", name)
@@ -92,7 +97,8 @@ def privileged_image(work_directory):
     os.setxattr(os.path.join(image, "bin", "capable"), "security.capability",
                 b"".join(word.to_bytes(4, "little")
                          for word in (0x2000001, 0x2000, 0, 0, 0)))
-    return image
+    yield image
+    shutil.rmtree(image)
 
 
 @pytest.mark.parametrize("program, question, gained, ordinary", [

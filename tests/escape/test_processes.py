@@ -1,7 +1,8 @@
 """Processes: attacks 11 to 16 of README.md."""
 
 from errno import (EACCES, EBUSY, EFAULT, EINVAL, ENOENT, ENOMEM, ENOSYS,
-                   ENOTTY, EPERM, ESRCH, EXDEV)
+                   ENOTTY, EPERM, ESRCH)
+import contextlib
 import ctypes
 import json
 import os
@@ -15,7 +16,9 @@ from attack import attacks
 from attack import calls
 from attack import host_output
 from harness import jobs
+from harness import leftovers
 from harness import paths
+from harness.server import wait_until
 
 SIGKILL, SIGTERM, SIGSTOP, SIGCHLD = 9, 15, 19, 17
 SI_QUEUE = 0xffffffff
@@ -149,6 +152,49 @@ def test_init_is_not_touched(sandbox, attack, victim):
         dict(pid=1, high_pid=1 | 1 << 32, address=address))
 
 
+def _status_of(pid):
+    with open(f"/proc/{pid}/status", encoding="utf-8") as file:
+        return dict(line.rstrip("\n").split(":\t", 1) for line in file
+                    if ":\t" in line)
+
+
+def _program_of(server):
+    """The pid of `sleep` in a sandbox, None while there is none."""
+    for pid in leftovers.descendants(server.pid):
+        with contextlib.suppress(OSError):  # it ended meanwhile
+            if _status_of(pid)["Name"] == "sleep":
+                return pid
+    return None
+
+
+def test_init_has_nothing_to_take(sandbox, server):
+    """As the host sees it, while a program runs."""
+    call = sandbox.api.start(jobs.make_process("/bin/sleep", "1"))
+    wait_until(lambda: _program_of(server), 20)
+    program = _program_of(server)
+    init = int(_status_of(program)["PPid"])
+    status = _status_of(init)
+    for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+        assert int(status[name], 16) == 0, name
+    assert status["NoNewPrivs"] == "1"
+    assert not status["Groups"].strip()
+    # What is not dumpable belongs to root in /proc, whoever runs it: proc(5).
+    assert os.stat(f"/proc/{init}/environ").st_uid == 0
+    assert os.stat(f"/proc/{program}/environ").st_uid != 0  # control
+    with open(f"/proc/{program}/uid_map", encoding="ascii") as file:
+        _, first, count = map(int, file.read().split())
+    init_uid, = set(map(int, status["Uid"].split()))
+    assert init_uid != 0
+    assert not first <= init_uid < first + count
+    assert first <= int(_status_of(program)["Uid"].split()[0]) < first + count
+    # Its socket to the worker, and what tells it that a child ended.
+    kinds = sorted(os.readlink(f"/proc/{init}/fd/{name}").split(":[")[0]
+                   for name in os.listdir(f"/proc/{init}/fd"))
+    assert kinds == ["anon_inode", "socket"]
+    assert call.result().result.outcome == jobs.SUCCEEDED
+    sandbox.assert_clean()
+
+
 # 13. Namespaces of others, by descriptors of one's own.
 
 KINDS = {"mnt": 0x20000, "cgroup": 0x2000000, "uts": 0x4000000,
@@ -239,7 +285,7 @@ DEADLINE = "i:48,6,0,0,0,0,10000000,0,30000000,0,30000000,0"
     calls("lock_all", "mmap 0 0x1000000 3 0x8022 -1 0", "mlockall 1",
           inside=ENOMEM),
     calls("io_flusher", "prctl 57 1 0 0 0", host=(0, EPERM)),
-    calls("memory_layout", "prctl 35 1 0x400000 0 0", host=(0, EPERM)),
+    calls("memory_layout", "prctl 35 1 0x400000 0 0", host=(EPERM, EINVAL)),
 )
 def test_no_priority_is_raised(sandbox, attack):
     attack.check(sandbox)
