@@ -18,6 +18,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
+#include "server/supervisor/cgroup_advice.h"
 #include "server/supervisor/cgroup_tree.h"
 #include "server/supervisor/second_line.h"
 #include "worker/base/file_util.h"
@@ -109,30 +110,6 @@ bool IsRefusal(const absl::Status& status) {
   return error == EACCES || error == EPERM || error == EROFS;
 }
 
-// What an operator can do where no group can be made below the base.
-absl::Status NotWritable(const CgroupHierarchy& hierarchy,
-                         const absl::Status& status) {
-  const char* help = nullptr;
-  switch (ErrnoOf(status)) {
-    case EROFS:
-      help =
-          "is mounted read-only here. Mount it writable: a container needs a "
-          "cgroup namespace with a writable mount of its own";
-      break;
-    case EACCES:
-    case EPERM:
-      help =
-          "does not belong to this user. Run paddockd as root, or have the "
-          "cgroup delegated: `systemd-run --user --scope -p Delegate=yes "
-          "paddockd ...`";
-      break;
-    default:
-      return status;
-  }
-  return absl::FailedPreconditionError(absl::StrCat(
-      status.message(), "; ", hierarchy.base_directory, " ", help));
-}
-
 // Removes what killed predecessors left in `base`, whose lock is held: so no
 // directory can be one that a starting paddockd has not locked yet.
 void Sweep(int base, SweepReport* report) {
@@ -170,20 +147,6 @@ std::vector<std::string> UsedOf(const std::vector<std::string>& available) {
     }
   }
   return used;
-}
-
-// Why no controller can be enabled below `base`, and what to do about it.
-absl::Status BusyBase(const CgroupHierarchy& hierarchy, int base) {
-  const absl::StatusOr<std::vector<int>> members = Members(base);
-  return absl::FailedPreconditionError(absl::StrCat(
-      "other processes (pid ",
-      members.ok() && !members->empty() ? absl::StrJoin(*members, ", ")
-                                        : "unknown",
-      ") are in the cgroup ", hierarchy.base_path,
-      ", so the kernel enables no controller below it. Give paddockd a cgroup "
-      "of its own: run it as a systemd unit with Delegate=yes "
-      "(deploy/systemd/system/paddock.service), or by `systemd-run --scope -p "
-      "Delegate=yes paddockd ...`, or set cgroup.parent to an empty cgroup"));
 }
 
 // Gives `controllers` on to the children of `directory`.

@@ -13,6 +13,7 @@
 #include "absl/time/clock.h"
 #include "server/supervisor/cgroup_layout.h"
 #include "tests/support/own_cgroup.h"
+#include "tests/support/time_scale.h"
 #include "worker/base/file_util.h"
 #include "worker/base/socket.h"
 #include "worker/base/status_macros.h"
@@ -156,7 +157,7 @@ absl::StatusOr<v1::ProcessResult> WorkerProcess::Run(
 }
 
 absl::StatusOr<int> WorkerProcess::WaitForEnd() {
-  const absl::Time give_up = absl::Now() + kPatience;
+  const absl::Time give_up = absl::Now() + Scaled(kPatience);
   int status = 0;
   while (absl::Now() < give_up) {
     const pid_t pid = waitpid(pid_, &status, WNOHANG);

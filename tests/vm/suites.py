@@ -24,8 +24,8 @@ LABELS = {"unit", "sandbox", "escape", "e2e"}
 # Kernel -> the Debian release it comes from, and the features it cannot have:
 # names of SKIP_WITHOUT in tests/support/skip.h.
 KERNELS = {
-    "6.1": ("bookworm", ["landlock_ports"]),
-    "6.12": ("bookworm-backports", []),
+    "6.1": ("bookworm", ["landlock_ports", "v1_devices"]),
+    "6.12": ("bookworm-backports", ["v1_devices"]),
 }
 # What the kernel and its cgroups decide.
 EVERYDAY = {

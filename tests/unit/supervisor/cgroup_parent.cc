@@ -27,7 +27,8 @@ std::string TestDirectory(const char* name) {
 void GoHome() {
   if (getpid() != owner) return;  // a child of the test ends
   rmdir(TestDirectory("base").c_str());
-  for (const char* controller : {"memory", "pids", "cpu", "cpuset", "io"}) {
+  for (const char* controller :
+       {"memory", "pids", "cpu", "cpuset", "io", "hugetlb"}) {
     (void)WriteControlAt(AT_FDCWD, *home + "/cgroup.subtree_control",
                          absl::StrCat("-", controller));
   }
@@ -53,6 +54,8 @@ absl::StatusOr<std::string> MakeParent() {
       WriteControlAt(AT_FDCWD, TestDirectory("leaf") + "/cgroup.procs", "0"));
   RETURN_IF_ERROR(WriteControlAt(AT_FDCWD, *home + "/cgroup.subtree_control",
                                  "+memory +pids"));
+  // Not every kernel has it.
+  (void)WriteControlAt(AT_FDCWD, *home + "/cgroup.subtree_control", "+hugetlb");
   return absl::StrCat(unified.own_path == "/" ? "" : unified.own_path, "/test-",
                       owner, "-base");
 }

@@ -11,6 +11,7 @@
 #include <filesystem>
 
 #include "server/supervisor/cgroup_instance.h"
+#include "tests/support/skip.h"
 #include "tests/unit/supervisor/cgroup_parent.h"
 #include "worker/base/file_util.h"
 
@@ -30,7 +31,7 @@ TEST(CorePattern, APipeIsWarnedOf) {
 class SecondLineTest : public testing::Test {
  protected:
   void SetUp() override {
-    if (geteuid() != 0) GTEST_SKIP() << "needs root";
+    SKIP_WITHOUT("root", geteuid() == 0);
     const auto parent = CgroupParentForTests();
     ASSERT_TRUE(parent.ok()) << parent.status();
     const auto hierarchies = FindOwnCgroupHierarchies(*parent);
@@ -58,9 +59,8 @@ class SecondLineTest : public testing::Test {
 };
 
 TEST_F(SecondLineTest, EveryHugePageLimitIsZero) {
-  if (!instance_->layout().huge_pages_forbidden()) {
-    GTEST_SKIP() << "this host gives no hugetlb controller";
-  }
+  SKIP_WITHOUT("hugetlb_controller",
+               instance_->layout().huge_pages_forbidden());
   const std::string v1 = V1Directory("hugetlb");
   const std::string directory =
       v1.empty() ? instance_->layout().unified_directory() : v1;
@@ -94,7 +94,7 @@ int OpenDeviceIn(const std::string& group, const char* device) {
 
 TEST_F(SecondLineTest, OnlyTheDevicesOfASandboxCanBeOpened) {
   const std::string group = V1Directory("devices");
-  if (group.empty()) GTEST_SKIP() << "this host has no devices controller";
+  SKIP_WITHOUT("v1_devices", !group.empty());
   for (const char* device :
        {"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"}) {
     EXPECT_EQ(OpenDeviceIn(group, device), 0) << device;

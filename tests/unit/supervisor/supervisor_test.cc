@@ -27,6 +27,7 @@
 #include "server/config/yaml_message.h"
 #include "server/supervisor/run_supervisor.h"
 #include "tests/support/skip.h"
+#include "tests/support/time_scale.h"
 #include "tests/unit/supervisor/cgroup_parent.h"
 #include "worker/base/file_util.h"
 #include "worker/base/socket.h"
@@ -236,7 +237,7 @@ class SupervisorTest : public testing::Test {
   // The next line that begins with `start`, within 10 s; all before are
   // dropped. Empty: it did not come.
   std::string Next(const std::string& start) {
-    const absl::Time deadline = absl::Now() + absl::Seconds(10);
+    const absl::Time deadline = absl::Now() + Scaled(absl::Seconds(10));
     while (absl::Now() < deadline) {
       const size_t end = text_.find('\n');
       if (end != std::string::npos) {

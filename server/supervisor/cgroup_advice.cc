@@ -1,0 +1,49 @@
+#include "server/supervisor/cgroup_advice.h"
+
+#include <cerrno>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "server/supervisor/cgroup_tree.h"
+#include "worker/base/status_macros.h"
+
+namespace paddock {
+
+absl::Status BusyBase(const CgroupHierarchy& hierarchy, int base) {
+  const absl::StatusOr<std::vector<int>> members = Members(base);
+  return absl::FailedPreconditionError(absl::StrCat(
+      "other processes (pid ",
+      members.ok() && !members->empty() ? absl::StrJoin(*members, ", ")
+                                        : "unknown",
+      ") are in the cgroup ", hierarchy.base_path,
+      ", so the kernel enables no controller below it. Give paddockd a cgroup "
+      "of its own: run it as a systemd unit with Delegate=yes "
+      "(deploy/systemd/system/paddock.service), or by `systemd-run --scope -p "
+      "Delegate=yes paddockd ...`, or set cgroup.parent to an empty cgroup"));
+}
+
+absl::Status NotWritable(const CgroupHierarchy& hierarchy,
+                         const absl::Status& status) {
+  const char* help = nullptr;
+  switch (ErrnoOf(status)) {
+    case EROFS:
+      help =
+          "is mounted read-only here. Mount it writable: a container needs a "
+          "cgroup namespace with a writable mount of its own";
+      break;
+    case EACCES:
+    case EPERM:
+      help =
+          "does not belong to this user. Run paddockd as root, or have the "
+          "cgroup delegated: `systemd-run --user --scope -p Delegate=yes "
+          "paddockd ...`";
+      break;
+    default:
+      return status;
+  }
+  return absl::FailedPreconditionError(absl::StrCat(
+      status.message(), "; ", hierarchy.base_directory, " ", help));
+}
+
+}  // namespace paddock
