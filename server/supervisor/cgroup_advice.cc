@@ -1,6 +1,7 @@
 #include "server/supervisor/cgroup_advice.h"
 
 #include <cerrno>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -35,7 +36,8 @@ absl::Status NotWritable(const CgroupHierarchy& hierarchy,
     case EPERM:
       help =
           "does not belong to this user. Run paddockd as root, or have the "
-          "cgroup delegated: by systemd with Delegate=yes";
+          "cgroup delegated: `systemd-run --user --scope -p Delegate=yes "
+          "paddockd ...`";
       break;
     default:
       return status;
