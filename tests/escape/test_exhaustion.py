@@ -140,7 +140,7 @@ CPU_LIMIT = dict(outcome=R.OUTCOME_CPU_TIME_LIMIT_EXCEEDED, cpu_time=0.7)
          R.OUTCOME_PROCESS_LIMIT_EXCEEDED, "PROCESSES", errno.EAGAIN),
     bomb("fork bomb", ("fork-bomb",), ("fork", 63),
          hit="PROCESSES CPU_TIME", **CPU_LIMIT),
-    bomb("large fork bomb", ("fork-bomb",), ("fork", 999),
+    bomb("large fork bomb", ("fork-bomb",), ("fork", 100),
          hit="PROCESSES CPU_TIME", processes=1000, **CPU_LIMIT),
     # Eight heads and what they grow.
     bomb("hydra", ("hydra", 8), ("hydra-left", 8), hit="CPU_TIME",
@@ -209,9 +209,10 @@ def test_descriptors_in_flight(sandbox):
 
 
 def test_memory_of_descriptors_in_flight(sandbox):
-    bomb("", ("fds-in-flight", 15_000), ("fds-in-flight", 3_000),
+    """Full pipes whose only descriptor is in such a message."""
+    bomb("", ("pipes-in-flight", 3000), ("pipes-in-flight", 300),
          R.OUTCOME_MEMORY_LIMIT_EXCEEDED, "MEMORY", memory_bytes=LIMIT,
-         open_files=16384).check(sandbox)
+         open_files=4096).check(sandbox)
 
 
 # 39. Timers, signals, message queues.
@@ -243,7 +244,7 @@ def test_posix_message_queues(sandbox):
     bomb("children nobody waits for", ("burn-children", 10**6, 0.01),
          ("burn-children", 20, 0.01), hit="CPU_TIME", **CPU_LIMIT),
     bomb("exec chain", ("cpu-exec-chain", 0, 0.001, 0),
-         ("cpu-exec-chain", 100, 0.001, 0), hit="CPU_TIME", **CPU_LIMIT),
+         ("cpu-exec-chain", 10, 0.001, 0), hit="CPU_TIME", **CPU_LIMIT),
 )
 def test_cpu_time(sandbox, bomb):
     bomb.check(sandbox)

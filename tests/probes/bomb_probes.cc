@@ -86,45 +86,62 @@ int FloodBoth(char** /*arguments*/) {
   return 1;
 }
 
-int SendDescriptors(int socket, int descriptor, int count) {
-  constexpr int kMost = 253;  // SCM_MAX_FD
-  alignas(cmsghdr) char control[CMSG_SPACE(kMost * sizeof(int))] = {};
+int SendDescriptor(int socket, int descriptor) {
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
   char byte = 0;
   iovec iov = {&byte, 1};
   msghdr message = {};
   message.msg_iov = &iov;
   message.msg_iovlen = 1;
   message.msg_control = control;
-  message.msg_controllen = CMSG_SPACE(count * sizeof(int));
+  message.msg_controllen = sizeof(control);
   cmsghdr* header = CMSG_FIRSTHDR(&message);
   header->cmsg_level = SOL_SOCKET;
   header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(count * sizeof(int));
-  for (int i = 0; i < count; ++i) {
-    memcpy(CMSG_DATA(header) + i * sizeof(int), &descriptor, sizeof(int));
-  }
+  header->cmsg_len = CMSG_LEN(sizeof(int));
+  memcpy(CMSG_DATA(header), &descriptor, sizeof(int));
   return sendmsg(socket, &message, MSG_DONTWAIT) == 1 ? 0 : errno;
+}
+
+int OpenNull() { return open("/dev/null", O_RDONLY | O_CLOEXEC); }
+
+// The end of a full pipe that keeps it alive.
+int OpenFullPipe() {
+  static const char block[64 << 10] = {};
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return -1;
+  while (write(ends[1], block, sizeof(block)) > 0) {
+  }
+  close(ends[1]);
+  return ends[0];
 }
 
 // COUNT descriptors that are in nobody's table: each an open file of its own,
 // within messages that nobody receives.
-int DescriptorsInFlight(char** arguments) {
-  const int64_t count = ParseNumber(arguments[0]);
+int KeepInFlight(int64_t count, int (*make)()) {
   int ends[2] = {-1, -1};
   for (int64_t i = 0; i < count; ++i) {
-    const int file = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    const int file = make();
     if (file < 0) return Report(i, errno);
-    int error = ends[0] < 0 ? EAGAIN : SendDescriptors(ends[0], file, 1);
+    int error = ends[0] < 0 ? EAGAIN : SendDescriptor(ends[0], file);
     if (error == EAGAIN) {  // full
       if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends) != 0) {
         return Report(i, errno);
       }
-      error = SendDescriptors(ends[0], file, 1);
+      error = SendDescriptor(ends[0], file);
     }
     if (error != 0) return Report(i, error);
     close(file);
   }
   return Report(count, 0);
+}
+
+int DescriptorsInFlight(char** arguments) {
+  return KeepInFlight(ParseNumber(arguments[0]), OpenNull);
+}
+
+int PipesInFlight(char** arguments) {
+  return KeepInFlight(ParseNumber(arguments[0]), OpenFullPipe);
 }
 
 int MakeTimers(char** arguments) {
@@ -244,6 +261,7 @@ const Probe kBombProbes[] = {
     {"sparse-file", 2, "PATH PAGES", SparseFile},
     {"flood-both", 0, "", FloodBoth},
     {"fds-in-flight", 1, "COUNT", DescriptorsInFlight},
+    {"pipes-in-flight", 1, "COUNT full ones", PipesInFlight},
     {"timers", 1, "COUNT", MakeTimers},
     {"queue-signals", 1, "COUNT", QueueSignals},
     {"posix-queues", 1, "COUNT", MakePosixQueues},

@@ -15,6 +15,8 @@ CPUS = os.cpu_count()
 # Whichever of the two is larger. The memory control group charges each CPU in
 # batches of 256 KiB.
 CPU_PART, CPU_SECONDS = 0.02, 0.002
+# A program that does nothing takes 1 to 2 ms, on an emulated CPU 20.
+EMULATED_SECONDS, EMULATED_CPU_PART = 0.01, 0.12
 MEMORY_PART, MEMORY_BYTES = 0.05, MIB + CPUS * (256 << 10)
 INPUT = "/work/data"
 
@@ -87,11 +89,16 @@ MEMORY = [
 
 
 def measure_cpu(api, workload):
+    """What a program knows begins in main and ends before it does: execve and
+    the end in the kernel are reported as well. That is within the tolerance,
+    but where the CPU is emulated."""
+    nothing = jobs.seconds(api.probe("exit", 0).usage.cpu_time)
+    part = CPU_PART if nothing < EMULATED_SECONDS else EMULATED_CPU_PART
     result = workload.run(api)
     truth = jobs.probe_report(result)["done"] * 1e-9
     return Measurement(workload.name, truth,
                        jobs.seconds(result.usage.cpu_time),
-                       max(CPU_PART * truth, CPU_SECONDS))
+                       max(part * truth, CPU_SECONDS))
 
 
 def measure_memory(api, workload):

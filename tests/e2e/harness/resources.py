@@ -71,13 +71,12 @@ def groups(server):
 
 def _group_memory(server):
     """Bytes charged to all sandboxes, those that are gone included."""
-    for folder in groups(server):
-        above = os.path.dirname(folder)
-        if f"/paddock-{server.pid}-" in above:
-            continue  # not the service's topmost
-        for name in ("memory.usage_in_bytes", "memory.current"):
-            if os.path.exists(f"{folder}/{name}"):
-                return _number(f"{folder}/{name}")
+    own = sorted(groups(server), key=len)
+    # With cgroup v2 the service itself is below the topmost group too.
+    for folder in sorted(own, key=lambda path: not path.endswith("/sandboxes")):
+        for file in ("memory.usage_in_bytes", "memory.current"):
+            if os.path.exists(f"{folder}/{file}"):
+                return _number(f"{folder}/{file}")
     raise AssertionError("no memory control group of the service")
 
 
