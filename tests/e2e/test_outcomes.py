@@ -7,6 +7,8 @@ from paddock.v1 import process_pb2
 from paddock.v1 import result_pb2
 
 from harness import jobs
+from harness.server import wait_until
+from harness.time_scale import scaled
 
 ENOENT, EACCES, ENOEXEC, ENOTDIR, ELOOP = 2, 13, 8, 20, 40
 
@@ -126,8 +128,10 @@ def test_job_timeout(api):
 
 
 def test_queue_timeout(api):
-    sleepers = [api.start(jobs.make_process("/bin/sleep", "1"))
+    sleepers = [api.start(jobs.make_process("/bin/sleep",
+                                            f"{0.8 + scaled(0.2):g}"))
                 for _ in range(len(api.workers()))]
+    wait_until(lambda: set(api.worker_states()) == {"BUSY"}, 5)
     request = jobs.make_request(jobs.make_process("/bin/true"))
     request.job.queue_timeout.FromMilliseconds(200)
     result = api.execution.Execute(request, timeout=20).result
