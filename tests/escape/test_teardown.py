@@ -142,9 +142,9 @@ def test_disconnected(nothing_stays, server, sandbox):
 
 
 @each_bomb
-def test_supervisor_killed(start_server, bomb):
+def test_supervisor_killed(shared_cgroup, start_server, bomb):
     before = leftovers.snapshot()
-    server = start_server()
+    server = start_server(shared_cgroup)
     api = jobs.Api(server.new_channel())
     start(api, server, bomb)
     every = leftovers.descendants(server.pid)
@@ -152,7 +152,7 @@ def test_supervisor_killed(start_server, bomb):
     wait_until(lambda: not any(map(leftovers.is_alive, every))
                and not programs(server), 5)
     # The next start removes the cgroups.
-    assert start_server().stop() == 0
+    assert start_server(shared_cgroup).stop() == 0
     leftovers.assert_none_since(before)
 
 

@@ -35,7 +35,7 @@ class Connection:
     def __init__(self, server, settings=()):
         port = server.ready["grpc_port"]
         self._socket = socket.create_connection(("127.0.0.1", port))
-        self._socket.settimeout(10)
+        self._socket.settimeout(60)
         self._authority = f"127.0.0.1:{port}"
         self._next_stream = 1
         self.send(_PREFACE + frame(SETTINGS, 0, b"".join(
