@@ -30,8 +30,8 @@ def sandbox(api):
 
 @pytest.fixture(scope="session")
 def sleeper():
-    """The pid of a process of the host that does nothing."""
-    process = subprocess.Popen(["/bin/sleep", "1000"])
+    """The pid of a process of the host that does nothing, in /usr."""
+    process = subprocess.Popen(["/bin/sleep", "1000"], cwd="/usr")
     yield process.pid
     process.kill()
     process.wait()
