@@ -23,6 +23,8 @@ namespace {
 
 // Without a bound a load without gaps lets dead sandboxes pile up.
 constexpr size_t kMostDead = 8;
+// Nor let their files: admission has room for those of one run.
+constexpr int64_t kMostDeadBytes = 16 << 20;
 // A host on which no sandbox can be built any more needs a new worker, or an
 // operator.
 constexpr int kMostBuildFailures = 5;
@@ -52,7 +54,7 @@ absl::Status WorkerLoop::Run() {
   RETURN_IF_ERROR(SendReady());
   while (!channel_closed_) {
     // A sandbox that is ready goes first; dead ones wait, but not too many.
-    if (dead_.size() < kMostDead && ChannelReadable(absl::ZeroDuration())) {
+    if (!TooMuchIsDead() && ChannelReadable(absl::ZeroDuration())) {
       RETURN_IF_ERROR(HandleMessage());
       if (stats_.stats().teardowns_size() >= kMostUntoldTeardowns) {
         RETURN_IF_ERROR(SendStats());
@@ -68,7 +70,7 @@ absl::Status WorkerLoop::Run() {
   }
   while (!dead_.empty()) TearDownOne();
   while (!warm_.empty()) {
-    dead_.push_back(std::move(warm_.front()).Discard());
+    Bury(std::move(warm_.front()).Discard());
     warm_.pop_front();
     TearDownOne();
   }
@@ -98,7 +100,7 @@ bool WorkerLoop::ChannelReadable(absl::Duration timeout) const {
 // piled up.
 absl::StatusOr<bool> WorkerLoop::DoIdleWork() {
   const size_t wanted = std::max(1, config_.workers().warm_sandboxes());
-  if (dead_.size() < kMostDead && warm_.size() < wanted) {
+  if (!TooMuchIsDead() && warm_.size() < wanted) {
     RETURN_IF_ERROR(BuildWarm());
     return true;
   }
@@ -135,8 +137,18 @@ void WorkerLoop::CountSetupFailure(init::SetupStep step) {
   stats_changed_ = true;
 }
 
+bool WorkerLoop::TooMuchIsDead() const {
+  return dead_.size() >= kMostDead || dead_bytes_ > kMostDeadBytes;
+}
+
+void WorkerLoop::Bury(DeadSandbox sandbox) {
+  dead_bytes_ += sandbox.HeldBytes();
+  dead_.push_back(std::move(sandbox));
+}
+
 void WorkerLoop::TearDownOne() {
   const absl::Time begin = absl::Now();
+  dead_bytes_ -= dead_.front().HeldBytes();
   const absl::Status status = std::move(dead_.front()).TearDown(&factory_);
   dead_.pop_front();
   if (!status.ok()) {  // what is left behind is the supervisor's to sweep
@@ -184,7 +196,7 @@ absl::StatusOr<WarmSandbox> WorkerLoop::TakeWarm(const SandboxKind& kind) {
     warm_.pop_front();
     stats_changed_ = true;
     if (sandbox.kind() == kind) return sandbox;
-    dead_.push_back(std::move(sandbox).Discard());
+    Bury(std::move(sandbox).Discard());
   }
   return absl::InternalError("no sandbox can be built");
 }
@@ -224,7 +236,7 @@ absl::Status WorkerLoop::HandleRun(internal::v1::RunRequest* request) {
                       return CancelledDuringRun(id);
                     }});
   report.prepare += waited;
-  dead_.push_back(std::move(program).TakeParts());
+  Bury(std::move(program).TakeParts());
   if (channel_closed_) return absl::OkStatus();  // nobody waits for the result
   if (report.reason == EndReason::kSandboxFailed) {
     CountSetupFailure(report.failed_step);

@@ -33,6 +33,9 @@ class WorkerLoop {
   absl::StatusOr<bool> DoIdleWork();
   absl::Status BuildWarm();
   void CountSetupFailure(init::SetupStep step);
+  // Whether the next request has to wait for dead sandboxes.
+  bool TooMuchIsDead() const;
+  void Bury(DeadSandbox sandbox);
   void TearDownOne();
   absl::Status SendStats();
 
@@ -53,6 +56,7 @@ class WorkerLoop {
   bool cpus_degraded_ = false;  // CgroupMechanisms has it
   std::deque<WarmSandbox> warm_;
   std::deque<DeadSandbox> dead_;
+  int64_t dead_bytes_ = 0;  // that their directories hold
   internal::v1::WorkerMessage stats_;
   bool stats_changed_ = true;
   int build_failures_in_a_row_ = 0;

@@ -245,6 +245,16 @@ std::vector<CollectedOutput> Workspace::CollectOutputs(
   return collected;
 }
 
+int64_t Workspace::UsedBytes() const {
+  int64_t bytes = 0;
+  for (const int fd : {work_.get(), tmp_.get(), shm_.get()}) {
+    struct statfs fs;
+    if (fstatfs(fd, &fs) != 0) continue;
+    bytes += static_cast<int64_t>(fs.f_blocks - fs.f_bfree) * fs.f_bsize;
+  }
+  return bytes;
+}
+
 void Workspace::CheckFull(bool* bytes_full, bool* inodes_full) {
   for (const int fd : {work_.get(), tmp_.get(), shm_.get()}) {
     struct statfs fs;

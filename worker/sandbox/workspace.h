@@ -39,6 +39,9 @@ class Workspace {
   std::vector<CollectedOutput> CollectOutputs(
       const std::vector<OutputFile>& outputs, int64_t budget_bytes);
 
+  // Bytes that files take in the three directories together.
+  int64_t UsedBytes() const;
+
   // Whether one of the directories has no free block, or no free inode, left.
   void CheckFull(bool* bytes_full, bool* inodes_full);
 
