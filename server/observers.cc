@@ -181,6 +181,8 @@ PoolGauges GaugesOf(const PoolSnapshot& snapshot) {
   }
   gauges.queue_capacity = snapshot.queue_capacity;
   gauges.queue_oldest_age = snapshot.queue_oldest_age;
+  gauges.memory_budget_bytes = snapshot.memory_budget_bytes;
+  gauges.memory_admitted_bytes = snapshot.memory_admitted_bytes;
   double starting = 0, idle = 0, busy = 0;
   for (const WorkerInfo& worker : snapshot.workers) {
     if (worker.state == v1::WORKER_STATE_IDLE) {

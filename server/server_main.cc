@@ -67,7 +67,9 @@ void SilenceLibraries() {
 WorkerPool::Options PoolOptions(const config::v1::Config& config) {
   WorkerPool::Options options;
   options.slots = config.workers().count();
-  options.queue_capacity = config.requests().queue_capacity();
+  options.queue.capacity = config.requests().queue_capacity();
+  options.queue.max_bytes = config.requests().queue_bytes();
+  options.memory_budget_bytes = config.requests().memory_budget_bytes();
   return options;
 }
 

@@ -64,6 +64,7 @@ grpc::ServerUnaryReactor* AdminService::GetServerInfo(
   *response->mutable_max_limits() = config.requests().max_limits();
   response->set_max_request_bytes(config.requests().max_request_bytes());
   response->set_inline_budget_bytes(config.requests().inline_budget_bytes());
+  response->set_memory_budget_bytes(config.requests().memory_budget_bytes());
   response->mutable_limits()->Swap(enforcement.mutable_limits());
   response->mutable_layers()->Swap(enforcement.mutable_layers());
   for (const v1::LayerEnforcement& layer : facts_->own_layers) {

@@ -11,6 +11,7 @@
 #include "server/config/profiles.h"
 #include "server/jobs/duration.h"
 #include "server/jobs/process_defaults.h"
+#include "server/scheduling/memory_share.h"
 
 namespace paddock {
 namespace {
@@ -95,6 +96,19 @@ void CheckIsThere(const char* kind, const std::string& name, bool is_there,
                            "\"; GetServerInfo lists the ", kind, "s")});
 }
 
+// A process that passes gets its memory when nothing else runs.
+void CheckMemory(const config::v1::Config& config, const v1::Process& process,
+                 Violations* violations) {
+  const int64_t share = MemoryShare(process);
+  const int64_t budget = config.requests().memory_budget_bytes();
+  if (share <= budget) return;
+  violations->push_back({absl::StrCat(kProcess, ".limits.memory_bytes"),
+                         absl::StrCat("memory_bytes, workspace_bytes and ",
+                                      kInputCopies, " times the inputs are ",
+                                      share, " bytes together; the server has ",
+                                      budget, " (memory_budget_bytes)")});
+}
+
 void CheckWhatToRun(const config::v1::Config& config, const v1::JobSpec& job,
                     JobCheck* check) {
   if (job.has_process() && job.steps_size() > 0) {
@@ -148,6 +162,7 @@ JobCheck CheckCompleteProcess(const config::v1::Config& config,
   JobCheck check;
   CheckProcess(kProcess, process, config.requests().max_limits(),
                &check.violations, &check.unimplemented);
+  CheckMemory(config, process, &check.violations);
   return check;
 }
 

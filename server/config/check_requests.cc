@@ -79,6 +79,32 @@ void CheckDefaultsBelowMaxima(const config::v1::Requests& requests,
   }
 }
 
+void CheckMemoryBudget(const config::v1::Requests& requests,
+                       Problems* problems) {
+  const int64_t budget = requests.memory_budget_bytes();
+  if (budget <= 0) {
+    problems->push_back(absl::StrCat("requests.memory_budget_bytes: ", budget,
+                                     " is not above 0"));
+    return;
+  }
+  const v1::Limits& limits = requests.default_limits();
+  // No sum: the two may be anything.
+  if (limits.memory_bytes() > budget ||
+      limits.workspace_bytes() > budget - limits.memory_bytes()) {
+    problems->push_back(absl::StrCat(
+        "requests.memory_budget_bytes: ", budget,
+        " is less than memory_bytes and workspace_bytes of "
+        "requests.default_limits together: no process without limits of its "
+        "own could run"));
+  }
+  if (requests.max_limits().memory_bytes() > budget) {
+    problems->push_back(absl::StrCat("requests.max_limits.memory_bytes: ",
+                                     requests.max_limits().memory_bytes(),
+                                     " is above requests.memory_budget_bytes, ",
+                                     budget));
+  }
+}
+
 }  // namespace
 
 void CheckRequests(const config::v1::Requests& requests, const HostFacts& host,
@@ -105,6 +131,12 @@ void CheckRequests(const config::v1::Requests& requests, const HostFacts& host,
                                      " is not within 0 to ",
                                      kMostRequestBytes));
   }
+  if (requests.queue_bytes() < requests.max_request_bytes()) {
+    problems->push_back(absl::StrCat(
+        "requests.queue_bytes: ", requests.queue_bytes(),
+        " is less than max_request_bytes, ", requests.max_request_bytes()));
+  }
+  CheckMemoryBudget(requests, problems);
   if (requests.queue_capacity() < 0 ||
       requests.queue_capacity() > kMostQueued) {
     problems->push_back(

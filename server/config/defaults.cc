@@ -25,18 +25,39 @@ Duration Seconds(int64_t seconds) {
   return duration;
 }
 
-v1::Limits MaxLimits(const HostFacts& host) {
+int64_t QueueBytes(const HostFacts& host) {
+  return std::clamp(host.memory_bytes / 16, 64 * kMiB, kGiB);
+}
+
+int64_t MemoryBudget(const HostFacts& host) {
+  // Of the server, the workers, and results on their way.
+  const int64_t service = std::max(host.memory_bytes / 16, 256 * kMiB);
+  return std::max(host.memory_bytes - QueueBytes(host) - service,
+                  host.memory_bytes / 2);
+}
+
+// Of memory_bytes and of workspace_bytes: two processes that set neither fit.
+int64_t DefaultMemory(int64_t budget) {
+  return std::min(256 * kMiB, budget / 4);
+}
+
+// Of either, while the other is at its default and there are some inputs.
+int64_t MostMemory(int64_t budget) {
+  return budget - DefaultMemory(budget) - budget / 16;
+}
+
+v1::Limits MaxLimits(const HostFacts& host, int64_t budget) {
   v1::Limits max;
   *max.mutable_cpu_time() = Seconds(3600);
   *max.mutable_wall_time() = Seconds(2 * 3600);
   *max.mutable_idle_time() = Seconds(2 * 3600);
-  max.set_memory_bytes(host.memory_bytes);
+  max.set_memory_bytes(std::min(host.memory_bytes, MostMemory(budget)));
   max.set_processes(4096);
   max.set_open_files(
       static_cast<int32_t>(std::min<int64_t>(65536, host.open_files)));
   max.set_file_size_bytes(16 * kGiB);
   // A workspace lives in memory.
-  max.set_workspace_bytes(std::min(16 * kGiB, host.memory_bytes));
+  max.set_workspace_bytes(std::min(16 * kGiB, max.memory_bytes()));
   max.set_workspace_inodes(kMiB);
   max.set_stack_bytes(kGiB);
   max.set_output_bytes(64 * kMiB);
@@ -45,15 +66,15 @@ v1::Limits MaxLimits(const HostFacts& host) {
 }
 
 // idle_time has no default: unset is no limit.
-v1::Limits DefaultLimits() {
+v1::Limits DefaultLimits(int64_t budget) {
   v1::Limits limits;
   *limits.mutable_cpu_time() = Seconds(10);
   *limits.mutable_wall_time() = Seconds(30);
-  limits.set_memory_bytes(256 * kMiB);
+  limits.set_memory_bytes(DefaultMemory(budget));
   limits.set_processes(64);
   limits.set_open_files(256);
   limits.set_file_size_bytes(256 * kMiB);
-  limits.set_workspace_bytes(256 * kMiB);
+  limits.set_workspace_bytes(DefaultMemory(budget));
   limits.set_workspace_inodes(16384);
   limits.set_stack_bytes(64 * kMiB);
   limits.set_output_bytes(kMiB);
@@ -134,6 +155,8 @@ config::v1::Config DefaultConfig(const HostFacts& host) {
   config.mutable_requests()->set_max_request_bytes(64 * kMiB);
   config.mutable_requests()->set_inline_budget_bytes(3 * kMiB);
   config.mutable_requests()->set_queue_capacity(1024);
+  config.mutable_requests()->set_queue_bytes(QueueBytes(host));
+  config.mutable_requests()->set_memory_budget_bytes(MemoryBudget(host));
   config.mutable_log()->set_level("info");
   config.mutable_log()->set_format("text");
   *config.mutable_shutdown()->mutable_drain_delay() = Seconds(0);
@@ -144,8 +167,9 @@ config::v1::Config DefaultConfig(const HostFacts& host) {
 
 void FillUnset(const HostFacts& host, config::v1::Config* config) {
   config::v1::Requests* requests = config->mutable_requests();
-  CopyMissing(MaxLimits(host), nullptr, requests->mutable_max_limits());
-  CopyMissing(DefaultLimits(), &requests->max_limits(),
+  const int64_t budget = requests->memory_budget_bytes();
+  CopyMissing(MaxLimits(host, budget), nullptr, requests->mutable_max_limits());
+  CopyMissing(DefaultLimits(budget), &requests->max_limits(),
               requests->mutable_default_limits());
   for (config::v1::Image& image :
        *config->mutable_sandbox()->mutable_images()) {

@@ -59,7 +59,7 @@ v1::Outcome OutcomeOf(const RunReport& report) {
 const char* MessageOf(RunEnd end) {
   switch (end) {
     case RunEnd::kQueueTimeout:
-      return "no worker was free within queue_timeout";
+      return "no worker, or not enough memory, was free within queue_timeout";
     case RunEnd::kTimeout:
       return "killed at the job's timeout";
     case RunEnd::kLost:

@@ -45,6 +45,8 @@ struct PoolSnapshot {
   size_t queue_depth[kPriorityLevels] = {};
   size_t queue_capacity = 0;
   absl::Duration queue_oldest_age;
+  int64_t memory_budget_bytes = 0;
+  int64_t memory_admitted_bytes = 0;  // shares of the runs that have a worker
 };
 
 }  // namespace paddock

@@ -69,10 +69,13 @@ struct Run {
   v1::Priority priority = v1::PRIORITY_NORMAL;
   absl::Duration timeout;
   absl::Duration wall_time;
+  int64_t memory_share = 0;  // MemoryShare(), at most the pool's budget
   std::function<void(RunReport)> done;
 
   SteadyTime submitted;
   SteadyTime queue_deadline;
+  // When a worker was free for it and memory was not; the first time.
+  std::optional<SteadyTime> blocked_since;
   std::optional<SteadyTime> first_start;
   SteadyTime last_start;
   int attempts = 0;

@@ -4,6 +4,12 @@
 #include <utility>
 
 namespace paddock {
+namespace {
+
+// A queue of a million runs is not looked through at every end of a run.
+constexpr int kMostLookedAt = 256;
+
+}  // namespace
 
 int PriorityLevel(v1::Priority priority) {
   switch (priority) {
@@ -17,7 +23,8 @@ int PriorityLevel(v1::Priority priority) {
 }
 
 bool RunQueue::HasRoomFor(const Run& run) const {
-  return size_ < capacity_ && bytes_ + run.message.bytes <= max_bytes_;
+  return size_ < bounds_.capacity &&
+         bytes_ + run.message.bytes <= bounds_.max_bytes;
 }
 
 void RunQueue::PushBack(std::shared_ptr<Run> run) {
@@ -30,13 +37,20 @@ void RunQueue::PushFront(std::shared_ptr<Run> run) {
   levels_[PriorityLevel(run->priority)].push_front(std::move(run));
 }
 
-std::shared_ptr<Run> RunQueue::Pop() {
+std::shared_ptr<Run> RunQueue::PopFitting(int64_t free_bytes, SteadyTime now) {
+  int looked_at = 0;
   for (auto level = levels_.rbegin(); level != levels_.rend(); ++level) {
-    if (level->empty()) continue;
-    std::shared_ptr<Run> run = std::move(level->front());
-    level->pop_front();
-    Forget(*run);
-    return run;
+    for (auto it = level->begin(); it != level->end(); ++it) {
+      if (++looked_at > kMostLookedAt) return nullptr;
+      if ((*it)->memory_share <= free_bytes) {
+        std::shared_ptr<Run> run = std::move(*it);
+        level->erase(it);
+        Forget(*run);
+        return run;
+      }
+      if (!(*it)->blocked_since) (*it)->blocked_since = now;
+      if (AddTo(*(*it)->blocked_since, bounds_.patience) <= now) return nullptr;
+    }
   }
   return nullptr;
 }

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <utility>
 
+#include "server/scheduling/memory_share.h"
 #include "worker/base/status_macros.h"
 #include "worker/wire/channel.h"
 
@@ -58,7 +59,7 @@ WorkerPool::WorkerPool(Options options, int control, PoolObserver* observer)
       control_(control),
       observer_(observer),
       next_key_(kFirstLinkKey),
-      queue_(options.queue_capacity, options.max_queued_bytes) {}
+      queue_(options.queue) {}
 
 WorkerPool::~WorkerPool() {
   if (!thread_.joinable()) return;
@@ -87,6 +88,9 @@ WorkerPool::Submission WorkerPool::Submit(RunSpec spec,
   run->priority = spec.priority;
   run->timeout = spec.timeout;
   run->wall_time = WallTimeOf(spec.process);
+  // One that asks for more than there is would wait for ever: it runs alone.
+  run->memory_share =
+      std::min(MemoryShare(spec.process), options_.memory_budget_bytes);
   run->done = std::move(done);
   run->submitted = Clock::now();
   run->queue_deadline = AddTo(run->submitted, spec.queue_timeout);
@@ -97,7 +101,7 @@ WorkerPool::Submission WorkerPool::Submit(RunSpec spec,
   {
     const Lock lock(mutex_);
     if (!available_) return {.refusal = Refusal::kNoWorkers};
-    if (idle_.empty() && queue_.size() >= queue_.capacity()) {
+    if (!CanStartAtOnce(*run) && queue_.size() >= queue_.capacity()) {
       return {.refusal = Refusal::kQueueFull};
     }
     run->id = next_run_id_++;
@@ -109,7 +113,7 @@ WorkerPool::Submission WorkerPool::Submit(RunSpec spec,
 
   const Lock lock(mutex_);
   if (!available_) return {.refusal = Refusal::kNoWorkers};
-  if (idle_.empty() && !queue_.HasRoomFor(*run)) {
+  if (!CanStartAtOnce(*run) && !queue_.HasRoomFor(*run)) {
     return {.refusal = Refusal::kQueueFull};
   }
   const uint64_t id = run->id;
@@ -150,6 +154,8 @@ PoolSnapshot WorkerPool::Snapshot() const {
     snapshot.queue_depth[level] = queue_.SizeOf(level);
   }
   snapshot.queue_capacity = queue_.capacity();
+  snapshot.memory_budget_bytes = options_.memory_budget_bytes;
+  snapshot.memory_admitted_bytes = admitted_bytes_;
   snapshot.queue_oldest_age =
       absl::FromChrono(now - queue_.OldestSubmission(now));
   return snapshot;
@@ -178,9 +184,19 @@ void WorkerPool::Dispatch() {
     if (it == links_.end() || it->second.state != WorkerLink::State::kIdle) {
       continue;
     }
-    std::shared_ptr<Run> run = queue_.Pop();
+    std::shared_ptr<Run> run = queue_.PopFitting(
+        options_.memory_budget_bytes - admitted_bytes_, Clock::now());
+    if (run == nullptr) {
+      idle_.push_front(key);
+      return;
+    }
     if (!StartRun(&it->second, run)) queue_.PushFront(std::move(run));
   }
+}
+
+bool WorkerPool::CanStartAtOnce(const Run& run) const {
+  return !idle_.empty() && queue_.empty() &&
+         run.memory_share <= options_.memory_budget_bytes - admitted_bytes_;
 }
 
 bool WorkerPool::StartRun(WorkerLink* link, const std::shared_ptr<Run>& run) {
@@ -196,10 +212,18 @@ bool WorkerPool::StartRun(WorkerLink* link, const std::shared_ptr<Run>& run) {
   ++run->attempts;
   link->state = WorkerLink::State::kBusy;
   link->run = run;
+  admitted_bytes_ += run->memory_share;
   link->run_started = false;
   link->hung_at = AddTo(now, options_.start_margin);
   WakeBefore(run->Deadline());
   return true;
+}
+
+// The run that `link` has no more, null if it had none; its memory is free.
+std::shared_ptr<Run> WorkerPool::TakeRun(WorkerLink* link) {
+  std::shared_ptr<Run> run = std::exchange(link->run, nullptr);
+  if (run != nullptr) admitted_bytes_ -= run->memory_share;
+  return run;
 }
 
 WorkerLink* WorkerPool::LinkOf(const Run* run) {
@@ -215,6 +239,7 @@ void WorkerPool::Stop(const std::shared_ptr<Run>& run, RunEnd why,
   run->stopped = why;
   if (queue_.Remove(run.get())) {
     Complete(run, why, {}, completed);
+    Dispatch();  // it may have been what others waited behind
     return;
   }
   WorkerLink* link = LinkOf(run.get());
@@ -268,7 +293,7 @@ void WorkerPool::GiveUp(uint64_t key, WorkerLoss loss,
   // If this fails the supervisor is gone, which the control socket tells.
   (void)SendMessage(control_, control);
   losses_.push_back({link.slot, loss, reason});
-  if (link.run != nullptr) Requeue(link.run, completed);
+  if (const auto run = TakeRun(&link)) Requeue(run, completed);
   if (!AnyReady() && !outage_since_) {
     outage_since_ = Clock::now();
     WakeBefore(AddTo(*outage_since_, options_.outage_patience));

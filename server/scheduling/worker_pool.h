@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -36,14 +37,15 @@ namespace paddock {
 //   A worker that dies, hangs or breaks the protocol is given up: the
 //   supervisor is asked to replace it, and its run goes to the front of the
 //   queue, once. The second time it is lost.
+//   A run starts when there is a worker for it and its share of memory is free.
 //   While no worker is up, runs wait; if that lasts, they are turned away.
 class WorkerPool {
  public:
   struct Options {
     int slots = 1;  // workers the supervisor keeps up
-    size_t queue_capacity = 1024;
-    // Of messages that wait; they stand in memory.
-    size_t max_queued_bytes = size_t{1} << 30;
+    RunQueue::Bounds queue;
+    // Of the shares of runs that have a worker, together.
+    int64_t memory_budget_bytes = std::numeric_limits<int64_t>::max();
     // RunStarted must come this long after a run was sent.
     absl::Duration start_margin = absl::Seconds(10);
     // From RunStarted a run may take its wall time and this, which covers
@@ -102,7 +104,9 @@ class WorkerPool {
 
   // All with the mutex held.
   void Dispatch();
+  bool CanStartAtOnce(const Run& run) const;
   bool StartRun(WorkerLink* link, const std::shared_ptr<Run>& run);
+  std::shared_ptr<Run> TakeRun(WorkerLink* link);
   void Stop(const std::shared_ptr<Run>& run, RunEnd why,
             Completions* completed);
   WorkerLink* LinkOf(const Run* run);
@@ -148,6 +152,7 @@ class WorkerPool {
   std::map<uint64_t, WorkerLink> links_;  // by epoll key, never used twice
   std::deque<uint64_t> idle_;  // the one that has been idle longest is first
   RunQueue queue_;
+  int64_t admitted_bytes_ = 0;
   std::unordered_map<uint64_t, std::shared_ptr<Run>> runs_;
   internal::v1::WorkerReady enforcement_;
   // The pool's thread looks at deadlines then; never more than a tick ahead.

@@ -213,8 +213,7 @@ void WorkerPool::TakeReady(uint64_t key, internal::v1::WorkerReady ready) {
 void WorkerPool::TakeFinished(uint64_t key, internal::v1::RunFinished finished,
                               Completions* completed) {
   WorkerLink& link = links_.at(key);
-  const std::shared_ptr<Run> run = std::move(link.run);
-  link.run.reset();
+  const std::shared_ptr<Run> run = TakeRun(&link);
   link.state = WorkerLink::State::kIdle;
   link.hung_at = SteadyTime::max();
   ++link.processes_run;
@@ -251,6 +250,7 @@ void WorkerPool::CheckRuns(SteadyTime now, Completions* completed) {
     Complete(run, run->first_start ? RunEnd::kTimeout : RunEnd::kQueueTimeout,
              {}, completed);
   }
+  Dispatch();  // what is gone may have been what others waited behind
   for (auto& [key, link] : links_) {
     if (link.run != nullptr && link.run->Deadline() <= now) {
       Stop(link.run, RunEnd::kTimeout, completed);

@@ -39,6 +39,12 @@ std::vector<MetricFamily> PoolGaugeCollector::Collect() const {
                  "How long the process that waits longest has waited, "
                  "seconds; 0 if none waits.",
                  "", {{"", absl::ToDoubleSeconds(gauges.queue_oldest_age)}}),
+      MakeFamily(MetricType::Gauge, "paddock_memory_budget_bytes",
+                 "Memory that processes may have together, by their limits.",
+                 "", {{"", gauges.memory_budget_bytes}}),
+      MakeFamily(MetricType::Gauge, "paddock_memory_admitted_bytes",
+                 "Of that, what the running processes may have.", "",
+                 {{"", gauges.memory_admitted_bytes}}),
       MakeFamily(MetricType::Gauge, "paddock_workers",
                  "Worker processes, by state.", "state", gauges.workers),
       MakeFamily(MetricType::Gauge, "paddock_warm_sandboxes",

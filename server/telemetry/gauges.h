@@ -18,6 +18,8 @@ struct PoolGauges {
   std::vector<std::pair<std::string, double>> queue_depth;  // by priority
   double queue_capacity = 0;
   absl::Duration queue_oldest_age;
+  double memory_budget_bytes = 0;
+  double memory_admitted_bytes = 0;
   std::vector<std::pair<std::string, double>> workers;  // by state
   double warm_sandboxes = 0;
 };

@@ -39,6 +39,13 @@ def test_defaults_and_maxima_are_told_and_agree(api):
         assert 0 < default <= maximum, field
 
 
+def test_the_memory_budget_is_told(server, api):
+    info = api.info()
+    assert info.memory_budget_bytes > info.max_limits.memory_bytes
+    assert f"paddock_memory_budget_bytes {info.memory_budget_bytes}\n" in (
+        server.http_get("/metrics"))
+
+
 def test_a_default_limit_is_enforced(start_server):
     server = start_server({"requests": {"default_limits": {"processes": 3}}})
     api = jobs.Api(server.channel)

@@ -18,6 +18,7 @@ config::v1::Config MakeConfig() {
   return config;
 }
 
+// A process without limits has a share of 0 bytes, and the budget is 0.
 v1::ExecuteRequest MakeRequest() {
   v1::ExecuteRequest request;
   request.mutable_job()->mutable_process()->add_argv("/bin/true");
@@ -147,6 +148,23 @@ TEST(JobCheckTest, AnImageOfNoFormIsNamedOnce) {
   v1::ExecuteRequest request = MakeRequest();
   request.mutable_job()->mutable_process()->set_image("../etc");
   EXPECT_THAT(WrongFields(request), ElementsAre("job.process.image"));
+}
+
+TEST(JobCheckTest, AProcessThatCanNeverHaveItsMemoryIsRefused) {
+  config::v1::Config config = MakeConfig();
+  v1::Process process = MakeRequest().job().process();
+  process.mutable_limits()->set_memory_bytes(900 + (1 << 20));
+  process.mutable_limits()->set_workspace_bytes(80);
+  process.mutable_stdin()->set_data("12345");
+  config.mutable_requests()->set_memory_budget_bytes(1000 + (1 << 20));
+  EXPECT_TRUE(CheckCompleteProcess(config, process).ok());
+  process.mutable_limits()->set_workspace_bytes(81);
+  const JobCheck check = CheckCompleteProcess(config, process);
+  ASSERT_EQ(check.violations.size(), 1);
+  EXPECT_EQ(check.violations[0].field, "job.process.limits.memory_bytes");
+  EXPECT_EQ(check.violations[0].description,
+            "memory_bytes, workspace_bytes and 4 times the inputs are 1049577 "
+            "bytes together; the server has 1049576 (memory_budget_bytes)");
 }
 
 }  // namespace

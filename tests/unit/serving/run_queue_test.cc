@@ -17,26 +17,27 @@ std::shared_ptr<Run> MakeQueued(uint64_t id,
 }
 
 TEST(RunQueueTest, HigherPrioritiesFirstThenFirstInFirstOut) {
-  RunQueue queue(10, 100);
+  RunQueue queue({.capacity = 10, .max_bytes = 100});
   queue.PushBack(MakeQueued(1, v1::PRIORITY_LOW));
   queue.PushBack(MakeQueued(2));
   queue.PushBack(MakeQueued(3, v1::PRIORITY_HIGH));
   queue.PushBack(MakeQueued(4, v1::PRIORITY_UNSPECIFIED));
   queue.PushBack(MakeQueued(5, v1::PRIORITY_HIGH));
-  for (const uint64_t id : {3, 5, 2, 4, 1}) EXPECT_EQ(queue.Pop()->id, id);
-  EXPECT_EQ(queue.Pop(), nullptr);
+  for (const uint64_t id : {3, 5, 2, 4, 1})
+    EXPECT_EQ(queue.PopFitting(0, SteadyTime())->id, id);
+  EXPECT_EQ(queue.PopFitting(0, SteadyTime()), nullptr);
 }
 
 TEST(RunQueueTest, ARunThatLostItsWorkerGoesFirst) {
-  RunQueue queue(1, 100);
+  RunQueue queue({.capacity = 1, .max_bytes = 100});
   queue.PushBack(MakeQueued(1));
   queue.PushFront(MakeQueued(2));  // also beyond the capacity
   EXPECT_EQ(queue.size(), 2);
-  EXPECT_EQ(queue.Pop()->id, 2);
+  EXPECT_EQ(queue.PopFitting(0, SteadyTime())->id, 2);
 }
 
 TEST(RunQueueTest, RoomIsCountedInRunsAndBytes) {
-  RunQueue queue(2, 10);
+  RunQueue queue({.capacity = 2, .max_bytes = 10});
   EXPECT_TRUE(queue.HasRoomFor(*MakeQueued(1, v1::PRIORITY_LOW, 10)));
   EXPECT_FALSE(queue.HasRoomFor(*MakeQueued(1, v1::PRIORITY_LOW, 11)));
   queue.PushBack(MakeQueued(1, v1::PRIORITY_LOW, 4));
@@ -44,12 +45,12 @@ TEST(RunQueueTest, RoomIsCountedInRunsAndBytes) {
   EXPECT_TRUE(queue.HasRoomFor(*MakeQueued(2, v1::PRIORITY_HIGH, 6)));
   queue.PushBack(MakeQueued(2, v1::PRIORITY_HIGH, 1));
   EXPECT_FALSE(queue.HasRoomFor(*MakeQueued(3)));
-  queue.Pop();
+  queue.PopFitting(0, SteadyTime());
   EXPECT_TRUE(queue.HasRoomFor(*MakeQueued(3)));
 }
 
 TEST(RunQueueTest, RemovesOneAndWhatIsOverdue) {
-  RunQueue queue(10, 100);
+  RunQueue queue({.capacity = 10, .max_bytes = 100});
   const SteadyTime now = std::chrono::steady_clock::now();
   const auto kept = MakeQueued(1);
   const auto overdue = MakeQueued(2);

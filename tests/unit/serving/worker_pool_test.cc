@@ -97,7 +97,7 @@ TEST_F(WorkerPoolTest, WhatWaitsStartsByPriority) {
 }
 
 TEST_F(WorkerPoolTest, AFullQueueRefusesAndARoomyOneDoesNot) {
-  StartPool({.slots = 1, .queue_capacity = 1});
+  StartPool({.slots = 1, .queue = {.capacity = 1}});
   ScriptedWorker worker = StartWorker(0);
   PendingReport running, waiting, refused;
   const uint64_t id = Submit(&running);
@@ -113,7 +113,7 @@ TEST_F(WorkerPoolTest, AFullQueueRefusesAndARoomyOneDoesNot) {
 }
 
 TEST_F(WorkerPoolTest, WaitingLargeRunsAreBoundedTogether) {
-  StartPool({.slots = 1, .max_queued_bytes = 1 << 20});
+  StartPool({.slots = 1, .queue = {.max_bytes = 1 << 20}});
   ScriptedWorker worker = StartWorker(0);
   RunSpec large = MakeRun();
   large.process.mutable_stdin()->set_data(std::string(600 << 10, 'x'));

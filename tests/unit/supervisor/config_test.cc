@@ -68,8 +68,10 @@ TEST(Config, DefaultsAreThoseOfTheSchemasComments) {
   EXPECT_EQ(limits.memory_bytes(), 256 << 20);
   EXPECT_FALSE(limits.has_idle_time());
   const v1::Limits& max = config->requests().max_limits();
-  EXPECT_EQ(max.memory_bytes(), kHost.memory_bytes);
-  EXPECT_EQ(max.workspace_bytes(), kHost.memory_bytes);
+  EXPECT_EQ(config->requests().queue_bytes(), 512 << 20);
+  EXPECT_EQ(config->requests().memory_budget_bytes(), int64_t{7} << 30);
+  EXPECT_EQ(max.memory_bytes(), int64_t{6464} << 20);
+  EXPECT_EQ(max.workspace_bytes(), int64_t{6464} << 20);
   EXPECT_EQ(max.open_files(), 20000);
   EXPECT_EQ(max.cpus(), 2);
 }
@@ -116,6 +118,43 @@ TEST(Config, LoweredMaximumLowersTheDefaultNobodyWrote) {
       "default_limits: {memory_bytes: 65MiB}}",
       "requests.default_limits.memory_bytes: 65MiB is above "
       "requests.max_limits.memory_bytes, 64MiB");
+}
+
+TEST(Config, TheDefaultBudgetLeavesRoomForTheServiceOnEveryHost) {
+  for (const int64_t memory : {int64_t{512} << 20, int64_t{1} << 30,
+                               int64_t{24} << 30, int64_t{1} << 40}) {
+    HostFacts host = kHost;
+    host.memory_bytes = memory;
+    const auto config = Load("", {}, host);
+    ASSERT_TRUE(config.ok()) << config.status();
+    const config::v1::Requests& requests = config->requests();
+    EXPECT_GE(requests.memory_budget_bytes(), memory / 2);
+    EXPECT_LT(requests.memory_budget_bytes() + requests.queue_bytes(), memory);
+    // Two processes that set no limits; one that sets the maximum.
+    const v1::Limits& limits = requests.default_limits();
+    EXPECT_LE(2 * (limits.memory_bytes() + limits.workspace_bytes()),
+              requests.memory_budget_bytes());
+    EXPECT_LT(requests.max_limits().memory_bytes() + limits.workspace_bytes(),
+              requests.memory_budget_bytes());
+  }
+}
+
+TEST(Config, MemoryThatNoProcessCouldHaveIsRefused) {
+  EXPECT_TRUE(Load("requests: {memory_budget_bytes: 64MiB}").ok());
+  ExpectRefused("requests: {memory_budget_bytes: 0}",
+                "requests.memory_budget_bytes: 0 is not above 0");
+  ExpectRefused("requests: {memory_budget_bytes: -9223372036854775808}",
+                "requests.memory_budget_bytes: -9223372036854775808 is not");
+  ExpectRefused(
+      "requests: {memory_budget_bytes: 1GiB, "
+      "default_limits: {memory_bytes: 900MiB, workspace_bytes: 200MiB}}",
+      "requests.memory_budget_bytes: 1073741824 is less than memory_bytes");
+  ExpectRefused(
+      "requests: {memory_budget_bytes: 1GiB, max_limits: {memory_bytes: 2GiB}}",
+      "requests.max_limits.memory_bytes: 2147483648 is above "
+      "requests.memory_budget_bytes, 1073741824");
+  ExpectRefused("requests: {queue_bytes: 1MiB}",
+                "requests.queue_bytes: 1048576 is less than max_request_bytes");
 }
 
 TEST(Config, ManyCpusStillFitTheHostIds) {
