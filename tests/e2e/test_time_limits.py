@@ -6,6 +6,7 @@ import pytest
 from paddock.v1 import result_pb2
 
 from harness import jobs
+from harness.server import wait_until
 
 CPU = result_pb2.OUTCOME_CPU_TIME_LIMIT_EXCEEDED
 WALL = result_pb2.OUTCOME_WALL_TIME_LIMIT_EXCEEDED
@@ -99,12 +100,14 @@ def test_a_burner_is_not_idle(api):
 
 
 def test_a_share_of_a_cpu_slows_the_program_down(api):
-    full = api.probe("burn", 0.3, limits=dict(cpus=1.0, wall_time=20))
-    part = api.probe("burn", 0.3, limits=dict(cpus=0.25, wall_time=20))
-    assert full.outcome == part.outcome == jobs.SUCCEEDED
-    assert jobs.seconds(part.usage.wall_time) > 0.8
-    assert jobs.seconds(part.usage.wall_time) > 1.5 * jobs.seconds(
-        full.usage.wall_time)
+    def wall_time(cpus):
+        result = api.probe("burn", 0.3, limits=dict(cpus=cpus, wall_time=60))
+        assert result.outcome == jobs.SUCCEEDED
+        return jobs.seconds(result.usage.wall_time)
+
+    assert wall_time(0.25) > 0.8
+    # The control. Other work may slow it down for a while, the limit always.
+    wait_until(lambda: wall_time(1.0) < 0.8, 30)
 
 
 def test_one_cpu_is_not_two(api):
