@@ -37,8 +37,7 @@ int ForkBomb(char** /*arguments*/) {
 
 // Each head forks its successor and ends, so that whoever kills one by one
 // comes too late.
-int Hydra(char** arguments) {
-  const int64_t heads = ParseNumber(arguments[0]);
+void GrowHeads(int64_t heads) {
   for (int64_t i = 0; i < heads; ++i) {
     if (fork() == 0) {
       IgnoreEverySignal();
@@ -48,14 +47,24 @@ int Hydra(char** arguments) {
     }
   }
   signal(SIGCHLD, SIG_IGN);
+}
+
+int Hydra(char** arguments) {
+  GrowHeads(ParseNumber(arguments[0]));
   PauseForEver();
 }
 
-// The same, left behind by a program that ends at once.
+// The same, left behind by a program that ends when all heads are there.
 int HydraLeftBehind(char** arguments) {
-  if (fork() == 0) return Hydra(arguments);
-  SleepFor(0.05);
-  return Report(1, 0);
+  int grown[2];
+  if (pipe(grown) != 0) return Report(0, errno);
+  if (fork() == 0) {
+    GrowHeads(ParseNumber(arguments[0]));
+    if (write(grown[1], "!", 1) != 1) _exit(1);
+    PauseForEver();
+  }
+  char byte;
+  return Report(read(grown[0], &byte, 1), 0);
 }
 
 int DeepTree(char** arguments) {

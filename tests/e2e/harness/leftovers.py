@@ -9,6 +9,8 @@ _CGROUP_ROOT = "/sys/fs/cgroup"
 _MOUNT_MARK = re.compile(r"paddock", re.IGNORECASE)
 # A service's own group, which carries the pid of its supervisor.
 _INSTANCE = re.compile(r"/paddock-(\d+)-")
+# A group delegated to an ordinary user (delegation.py), by the pid of the tests.
+_DELEGATED = re.compile(r"/paddock-e2e-user-(\d+)-")
 _PARENT = re.compile(r"--parent-pid=(\d+)")
 
 # Supervisors that tests started. Another paddockd may run on the same machine;
@@ -80,13 +82,16 @@ def is_alive(pid):
 
 
 def _is_foreign(cgroup):
+    delegated = _DELEGATED.search(cgroup)
+    if delegated is not None and int(delegated[1]) != os.getpid():
+        return True
     instance = _INSTANCE.search(cgroup)
     return instance is not None and int(instance[1]) not in started_pids
 
 
 def cgroups():
-    """Every cgroup directory of the host, in every hierarchy, but those of a
-    service that no test started."""
+    """Every cgroup directory of the host, in every hierarchy, but those of
+    services and users that none of these tests made."""
     return {folder for folder, _, _ in os.walk(_CGROUP_ROOT)
             if not _is_foreign(folder)}
 
