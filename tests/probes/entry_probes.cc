@@ -8,7 +8,7 @@
 namespace paddock_probe {
 namespace {
 
-int ReportResult(int32_t result) {
+[[maybe_unused]] int ReportResult(int32_t result) {
   const bool failed = result < 0 && result > -4096;
   return Report(result, failed ? -result : 0);
 }
