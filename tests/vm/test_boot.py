@@ -5,6 +5,7 @@ import subprocess
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BOOT = os.path.join(HERE, "boot")
+E2E = os.path.join(os.path.dirname(HERE), "e2e")
 
 # What a user needs who is given a cgroup, and what is still not the user's.
 DELEGATED = """
@@ -51,6 +52,18 @@ def test_a_user_has_a_delegated_cgroup():
                 "sh", "-c", DELEGATED)
     assert (done.returncode, done.stdout) == (0, "65534\n33554432\n"), (
         done.stderr)
+
+
+def test_a_user_s_service_runs_programs_and_holds_limits():
+    """With no root anywhere, neither the service's nor the tests'."""
+    done = boot("--user", "nobody", "--release", "bookworm-backports",
+                "--timeout", "280", "--env", "PADDOCK_BUILD", "--env",
+                "PYTHONDONTWRITEBYTECODE=1", "--", "/usr/bin/python3", "-m",
+                "pytest", "-q", "--tb=short", "-p", "no:cacheprovider",
+                *(os.path.join(E2E, f"test_{theme}.py")
+                  for theme in ("execute", "memory_limits", "count_limits")))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " passed" in done.stdout
 
 
 def test_what_cannot_be_run_is_said():

@@ -15,8 +15,8 @@ CPUS = os.cpu_count()
 # Whichever of the two is larger. The memory control group charges each CPU in
 # batches of 256 KiB.
 CPU_PART, CPU_SECONDS = 0.02, 0.002
-# A program that does nothing takes 1 to 2 ms, on an emulated CPU 20.
-EMULATED_SECONDS, EMULATED_CPU_PART = 0.01, 0.12
+# A program that does nothing takes 1 to 2 ms, on an emulated CPU 20 and more.
+EMULATED_SECONDS, EMULATED_CPU_PART = 0.01, 0.3
 MEMORY_PART, MEMORY_BYTES = 0.05, MIB + CPUS * (256 << 10)
 INPUT = "/work/data"
 
@@ -46,6 +46,8 @@ class Measurement:
     truth: float
     reported: float
     tolerance: float
+    # How much more may be reported beyond that.
+    surcharge: float = 0
 
     @property
     def deviation(self):
@@ -53,7 +55,8 @@ class Measurement:
 
     @property
     def good(self):
-        return abs(self.deviation) <= self.tolerance
+        return (-self.tolerance <= self.deviation <=
+                self.tolerance + self.surcharge)
 
 
 CPU = [
@@ -89,16 +92,18 @@ MEMORY = [
 
 
 def measure_cpu(api, workload):
-    """What a program knows begins in main and ends before it does: execve and
-    the end in the kernel are reported as well. That is within the tolerance,
-    but where the CPU is emulated."""
+    """What a program knows begins in main and ends before it does: start and
+    end of each process in the kernel are reported as well. That is within the
+    tolerance, but where the CPU is emulated; there what else the host does
+    counts too. Less than the truth is wrong everywhere."""
     nothing = jobs.seconds(api.probe("exit", 0).usage.cpu_time)
-    part = CPU_PART if nothing < EMULATED_SECONDS else EMULATED_CPU_PART
     result = workload.run(api)
     truth = jobs.probe_report(result)["done"] * 1e-9
+    emulated = nothing > EMULATED_SECONDS
     return Measurement(workload.name, truth,
                        jobs.seconds(result.usage.cpu_time),
-                       max(part * truth, CPU_SECONDS))
+                       max(CPU_PART * truth, CPU_SECONDS),
+                       EMULATED_CPU_PART * truth if emulated else 0)
 
 
 def measure_memory(api, workload):

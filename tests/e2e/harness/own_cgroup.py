@@ -19,7 +19,8 @@ def unified_only():
 
 
 def enable_controllers(parent, wanted=_CONTROLLERS):
-    """Gives those of `wanted` that `parent` has on to its children."""
+    """Gives those of `wanted` that `parent` has on to its children; returns all
+    that it has."""
     with open(f"{parent}/cgroup.controllers", encoding="ascii") as file:
         present = file.read().split()
     for controller in wanted:
@@ -27,6 +28,7 @@ def enable_controllers(parent, wanted=_CONTROLLERS):
             with open(f"{parent}/cgroup.subtree_control", "w",
                       encoding="ascii") as file:
                 file.write(f"+{controller}")
+    return present
 
 
 def make():
@@ -35,10 +37,12 @@ def make():
         return None
     with open("/proc/self/cgroup", encoding="ascii") as file:
         own = _ROOT + file.read().strip().removeprefix("0::").rstrip("/")
-    # Below our own where that may be (the host's root), else beside it.
+    # Below our own where that may be (the host's root), else beside it: where a
+    # user stands in a leaf of what is delegated, only the latter has controllers.
     for parent in (own, os.path.dirname(own)):
         try:
-            enable_controllers(parent)
+            if "memory" not in enable_controllers(parent):
+                continue
         except OSError:
             continue
         directory = f"{parent}/paddock-e2e-{os.getpid()}-{next(_numbers)}"
