@@ -32,7 +32,7 @@ EVERYDAY = {
     "e2e_execute", "e2e_outcomes", "e2e_files", "e2e_isolation",
     "e2e_time_limits", "e2e_memory_limits", "e2e_count_limits",
     "e2e_disk_limits", "e2e_output_limits", "e2e_cancel", "e2e_crash",
-    "e2e_cgroup_hosts",
+    "e2e_cgroup_hosts", "e2e_containers",
 }
 # Together with what runs beside it, below the fifteen minutes of the everyday
 # run.
