@@ -16,6 +16,7 @@
 #include "server/config/load_config.h"
 #include "server/config/yaml_message.h"
 #include "server/server_main.h"
+#include "server/supervisor/kernel_release.h"
 #include "server/supervisor/privileges.h"
 #include "server/supervisor/run_supervisor.h"
 #include "server/telemetry/log.h"
@@ -73,8 +74,9 @@ int RunSupervisorRole(const CommandLine& line) {
   bool rootless = geteuid() != 0;
   if (run) {
     // First: a user who may not start it may not read its file either.
-    if (const absl::Status status = AcquirePrivileges(&rootless);
-        !status.ok()) {
+    absl::Status status = CheckKernel();
+    if (status.ok()) status = AcquirePrivileges(&rootless);
+    if (!status.ok()) {
       std::cerr << "paddockd: " << status.message() << "\n";
       return 1;
     }

@@ -63,11 +63,11 @@ void FillEnforcement(const SandboxFactory& factory,
       ready);
   AddLayer("rootfs", "read-only image, tmpfs, pivot_root", ready);
   AddLayer("proc", "subset=pid, hidepid=2", ready);
-  AddLayer(
-      "devices",
-      absl::StrCat("five of our own, nodev elsewhere, no mknod",
-                   factory.second_lines.devices ? "; cgroup v1 devices" : ""),
-      ready);
+  AddLayer("devices",
+           absl::StrCat(
+               "null, zero, full, random, urandom; nodev elsewhere, no mknod",
+               factory.second_lines.devices ? "; cgroup v1 devices" : ""),
+           ready);
   AddLayer(
       "huge_pages",
       absl::StrCat("refused by the filter",

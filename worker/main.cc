@@ -25,7 +25,9 @@
 #include "worker/profiles.h"
 #include "worker/sandbox/clone_probe.h"
 #include "worker/sandbox/privileges.h"
+#include "worker/sandbox/refusal.h"
 #include "worker/sandbox/worker_tree.h"
+#include "worker/wire/exit_status.h"
 #include "worker/worker_loop.h"
 
 namespace paddock {
@@ -124,9 +126,11 @@ std::vector<ImageSource> Images(const config::v1::Sandbox& sandbox) {
 
 // In this order: cgroup directories and images need the host's tree; building
 // the tree needs the capabilities that are cut last.
-absl::StatusOr<SandboxFactory> SetUp(const internal::v1::WorkerLaunch& launch) {
+absl::StatusOr<SandboxFactory> SetUp(const internal::v1::WorkerLaunch& launch,
+                                     const Confinement& confinement) {
   const config::v1::Sandbox& sandbox = launch.config().sandbox();
   SandboxFactory factory;
+  factory.confinement = confinement;
   Weakenings weakenings;
   ASSIGN_OR_RETURN(factory.profiles, MakeProfiles(sandbox, &weakenings));
   ASSIGN_OR_RETURN(const std::vector<sock_filter> own_filter,
@@ -152,6 +156,13 @@ absl::StatusOr<SandboxFactory> SetUp(const internal::v1::WorkerLaunch& launch) {
   return factory;
 }
 
+// The channel is still open: at its end the server would have us killed, and
+// nobody learn of the exit status.
+[[noreturn]] void EndRefused(const absl::Status& status) {
+  spdlog::error("worker: {}", std::string(status.message()));
+  _exit(kExitHostRefuses);
+}
+
 absl::Status RunWorker(const Flags& flags) {
   UniqueFd launch_fd(flags.launch_fd);
   UniqueFd channel(flags.channel_fd);
@@ -160,9 +171,18 @@ absl::Status RunWorker(const Flags& flags) {
   ASSIGN_OR_RETURN(const internal::v1::WorkerLaunch launch,
                    ReadLaunch(std::move(launch_fd)));
   spdlog::set_level(spdlog::level::from_str(launch.config().log().level()));
-  ASSIGN_OR_RETURN(SandboxFactory factory, SetUp(launch));
-  WorkerLoop loop(std::move(channel), launch.config(), std::move(factory));
-  return loop.Run();
+  const Confinement confinement = ReadConfinement();
+  absl::StatusOr<SandboxFactory> factory = SetUp(launch, confinement);
+  if (!factory.ok()) {
+    const absl::Status explained =
+        ExplainRefusal(factory.status(), init::SetupStep::kNone, confinement);
+    if (IsRefusal(explained)) EndRefused(explained);
+    return explained;
+  }
+  WorkerLoop loop(std::move(channel), launch.config(), *std::move(factory));
+  const absl::Status ended = loop.Run();
+  if (IsRefusal(ended)) EndRefused(ended);
+  return ended;
 }
 
 }  // namespace

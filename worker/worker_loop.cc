@@ -14,6 +14,7 @@
 #include "worker/convert.h"
 #include "worker/enforcement.h"
 #include "worker/sandbox/cgroup_files.h"
+#include "worker/sandbox/refusal.h"
 #include "worker/sandbox/running_program.h"
 #include "worker/wire/channel.h"
 #include "worker/wire/process_check.h"
@@ -117,12 +118,18 @@ absl::Status WorkerLoop::BuildWarm() {
   stats_changed_ = true;
   if (sandbox.ok()) {
     build_failures_in_a_row_ = 0;
+    first_build_ = false;
     if (expected_limits_) sandbox->Expect(*expected_limits_);
     warm_.push_back(*std::move(sandbox));
     AddElapsed(begin, stats_.mutable_stats()->add_setups());
     return absl::OkStatus();
   }
   CountSetupFailure(step);
+  if (first_build_) {
+    const absl::Status explained =
+        ExplainRefusal(sandbox.status(), step, factory_.confinement);
+    if (IsRefusal(explained)) return explained;
+  }
   spdlog::warn("a sandbox could not be built: {}",
                std::string(sandbox.status().message()));
   if (++build_failures_in_a_row_ < kMostBuildFailures) return absl::OkStatus();

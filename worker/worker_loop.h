@@ -59,6 +59,7 @@ class WorkerLoop {
   int64_t dead_bytes_ = 0;  // that their directories hold
   internal::v1::WorkerMessage stats_;
   bool stats_changed_ = true;
+  bool first_build_ = true;
   int build_failures_in_a_row_ = 0;
   bool channel_closed_ = false;
 };

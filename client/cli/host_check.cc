@@ -54,15 +54,20 @@ HostFinding CheckPrivilege(const std::string& root) {
   if (!known) {
     return {HostState::kUnknown, "privilege", "/proc/self/status is not there"};
   }
+  // Either way paddockd makes a user namespace of its own, where it may: that
+  // is CheckNamespaces's to say.
   if (uids[1] != "0") {
-    return {HostState::kMissing, "privilege",
+    return {HostState::kOk, "privilege",
             absl::StrCat("you are user ", uids[1],
-                         "; the service has to be started by root")};
+                         "; the service can run as you, in a user namespace "
+                         "and a cgroup of its own")};
   }
-  if ((capabilities >> kCapSysAdmin & 1) == 0) {
+  constexpr uint64_t kToMapIds = 1 << 6 | 1 << 7 | uint64_t{1} << 31;
+  if ((capabilities >> kCapSysAdmin & 1) == 0 &&
+      (capabilities & kToMapIds) != kToMapIds) {
     return {HostState::kMissing, "privilege",
-            "root without CAP_SYS_ADMIN, as in a container; the service "
-            "cannot make sandboxes here"};
+            "root without CAP_SYS_ADMIN, and without CAP_SETUID, CAP_SETGID "
+            "and CAP_SETFCAP, which would do instead: deploy/CONTAINERS.md"};
   }
   return {HostState::kOk, "privilege", "root"};
 }

@@ -20,7 +20,8 @@ absl::Status BusyBase(const CgroupHierarchy& hierarchy, int base) {
       ", so the kernel enables no controller below it. Give paddockd a cgroup "
       "of its own: run it as a systemd unit with Delegate=yes "
       "(deploy/systemd/system/paddock.service), or by `systemd-run --scope -p "
-      "Delegate=yes paddockd ...`, or set cgroup.parent to an empty cgroup"));
+      "Delegate=yes paddockd ...`, as the only process of a container, or set "
+      "cgroup.parent to an empty cgroup"));
 }
 
 absl::Status NotWritable(const CgroupHierarchy& hierarchy,

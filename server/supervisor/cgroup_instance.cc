@@ -204,7 +204,7 @@ absl::Status CgroupInstance::AddTree(const CgroupHierarchy& hierarchy,
       hierarchy.unified ? "v2" : absl::StrJoin(hierarchy.controllers, ","),
       ": ");
   auto annotate = [&](const absl::Status& status) {
-    return absl::Status(status.code(), absl::StrCat(what, status.message()));
+    return Annotate(status, what);
   };
   Tree tree;
   tree.hierarchy = hierarchy;

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "server/config/defaults.h"
+#include "server/supervisor/user_namespace.h"
 #include "worker/base/file_util.h"
 #include "worker/base/status_macros.h"
 
@@ -24,6 +25,7 @@ constexpr int64_t kLeastPerSlot = 64;
 struct Range {
   int64_t first = 0;
   int64_t count = 0;
+  int64_t outside = -1;  // what `first` is in the namespace around ours
 };
 
 // "inside outside count" a line.
@@ -34,6 +36,7 @@ std::vector<Range> ParseMap(const std::string& map) {
         absl::StrSplit(line, ' ', absl::SkipEmpty());
     Range range;
     if (words.size() == 3 && absl::SimpleAtoi(words[0], &range.first) &&
+        absl::SimpleAtoi(words[1], &range.outside) &&
         absl::SimpleAtoi(words[2], &range.count)) {
       ranges.push_back(range);
     }
@@ -66,6 +69,12 @@ Range LargestCommon(const std::vector<Range>& a, const std::vector<Range>& b) {
 
 bool IsWholeHost(const std::vector<Range>& map) {
   return map.size() == 1 && map[0].first == 0 && map[0].count > kLastHostId;
+}
+
+// Whether some id of ours is 0 outside.
+bool HasHostRoot(const std::vector<Range>& map) {
+  return std::any_of(map.begin(), map.end(),
+                     [](const Range& range) { return range.outside == 0; });
 }
 
 SlotIds MakeSlot(int64_t first, int64_t count, uint32_t per_sandbox,
@@ -112,6 +121,14 @@ absl::StatusOr<std::vector<SlotIds>> ShareOutIds(
   common.first += common.count / 2;
   common.count -= common.count / 2;
   const int64_t each = (common.count - slots) / slots;
+  if (each < kLeastPerSlot && HasHostRoot(uids)) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "this user namespace maps root of the one around it and too few other "
+        "ids, so programs would have to run as root: map at least ",
+        2 * slots * (kLeastPerSlot + 1),
+        " ids, as podman --uidmap 0:100000:65536 does, or none but an "
+        "ordinary user's"));
+  }
   for (int64_t slot = 0; slot < slots; ++slot) {
     shares.push_back(each >= kLeastPerSlot
                          ? MakeSlot(common.first + slots + slot * each, each, 1,
@@ -127,7 +144,12 @@ absl::StatusOr<std::vector<SlotIds>> ShareOutOwnIds(
                    ReadFileAt(AT_FDCWD, "/proc/self/uid_map"));
   ASSIGN_OR_RETURN(const std::string gid_map,
                    ReadFileAt(AT_FDCWD, "/proc/self/gid_map"));
-  return ShareOutIds(config, uid_map, gid_map);
+  ASSIGN_OR_RETURN(std::vector<SlotIds> shares,
+                   ShareOutIds(config, uid_map, gid_map));
+  for (SlotIds& share : shares) {
+    share.set_nested(share.nested() || !InInitialUserNamespace());
+  }
+  return shares;
 }
 
 }  // namespace paddock

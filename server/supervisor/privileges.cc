@@ -11,10 +11,10 @@
 #include <string>
 #include <vector>
 
-#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/types/span.h"
 #include "server/supervisor/user_namespace.h"
 #include "worker/base/file_util.h"
 #include "worker/base/status_macros.h"
@@ -33,7 +33,12 @@ constexpr NeededCapability kNeeded[] = {
     {CAP_SETGID, "CAP_SETGID"},         {CAP_SETUID, "CAP_SETUID"},
     {CAP_SETPCAP, "CAP_SETPCAP"},       {CAP_NET_ADMIN, "CAP_NET_ADMIN"},
     {CAP_SYS_CHROOT, "CAP_SYS_CHROOT"}, {CAP_SYS_ADMIN, "CAP_SYS_ADMIN"},
-    {CAP_MKNOD, "CAP_MKNOD"},
+};
+// For a user namespace with more ids than one, root among them.
+constexpr NeededCapability kNeededToMap[] = {
+    {CAP_SETGID, "CAP_SETGID"},
+    {CAP_SETUID, "CAP_SETUID"},
+    {CAP_SETFCAP, "CAP_SETFCAP"},
 };
 
 uint64_t EffectiveCapabilities() {
@@ -47,27 +52,45 @@ bool Has(int capability) {
   return (EffectiveCapabilities() >> capability & 1) != 0;
 }
 
+// Names, joined; empty if all are there.
+std::string Missing(absl::Span<const NeededCapability> needed) {
+  std::vector<const char*> missing;
+  for (const NeededCapability& capability : needed) {
+    if (!Has(capability.number)) missing.push_back(capability.name);
+  }
+  return absl::StrJoin(missing, ", ");
+}
+
+// Root of a container without --privileged.
+absl::Status AcquireByUserNamespace() {
+  const std::string missing = Missing(kNeededToMap);
+  if (!missing.empty()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("for that it lacks ", missing));
+  }
+  return EnterUserNamespaceWithAllIds();
+}
+
 }  // namespace
 
 absl::Status AcquirePrivileges(bool* rootless) {
   *rootless = geteuid() != 0;
-  if (*rootless) RETURN_IF_ERROR(EnterOwnUserNamespace());
-  std::vector<const char*> missing;
-  for (const NeededCapability& needed : kNeeded) {
-    if (!Has(needed.number)) missing.push_back(needed.name);
-  }
+  if (*rootless) return EnterOwnUserNamespace();
+  const std::string missing = Missing(kNeeded);
   if (missing.empty()) return absl::OkStatus();
+  const absl::Status acquired = AcquireByUserNamespace();
+  if (acquired.ok()) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrCat(
-      "paddockd is root here, but without ", absl::StrJoin(missing, ", "),
-      ". Give them back: in a systemd unit by CapabilityBoundingSet=, in a "
-      "container by --cap-add or --privileged"));
+      "paddockd is root here, but without ", missing,
+      ": give it these (podman --cap-add, process.capabilities in config.json, "
+      "CapabilityBoundingSet= in a systemd unit). Nor can it make a user "
+      "namespace of its own instead: ",
+      acquired.message(), " (deploy/CONTAINERS.md)"));
 }
 
 int64_t HighestOpenFilesLimit() {
   // That of a user namespace is none over this: capabilities(7).
-  const auto map = ReadFileAt(AT_FDCWD, "/proc/self/uid_map");
-  if (Has(CAP_SYS_RESOURCE) && map.ok() &&
-      absl::StrContains(*map, "4294967295")) {
+  if (Has(CAP_SYS_RESOURCE) && InInitialUserNamespace()) {
     const auto text = ReadFileAt(AT_FDCWD, "/proc/sys/fs/nr_open");
     int64_t most = 0;
     if (text.ok() && absl::SimpleAtoi(*text, &most)) return most;

@@ -9,8 +9,9 @@ namespace paddock {
 
 // Makes sure that this process is root with every capability the supervisor and
 // the workers need. Started by an ordinary user, it becomes root of a user
-// namespace of its own: `rootless` says so. FailedPrecondition tells what is
-// missing, and what to do about it.
+// namespace of its own: `rootless` says so. So does root that lacks some of
+// them, as in a container, but with all ids, so that all else is as for root.
+// FailedPrecondition tells what is missing, and what to do about it.
 absl::Status AcquirePrivileges(bool* rootless);
 
 // The highest hard RLIMIT_NOFILE this process can have.

@@ -17,6 +17,7 @@
 #include "absl/time/clock.h"
 #include "server/supervisor/ready_report.h"
 #include "worker/base/file_util.h"
+#include "worker/wire/exit_status.h"
 
 namespace paddock {
 namespace {
@@ -176,6 +177,14 @@ void Supervisor::HandleWorkerEnd(const WorkerEnd& end, int status) {
   // A worker also ends by itself, and well, when the server closes its channel.
   const bool stopping = state_ == State::kStopping || state_ == State::kEnding;
   if (end.expected || (stopping && status == 0)) return;
+  const bool refused =
+      WIFEXITED(status) && WEXITSTATUS(status) == kExitHostRefuses;
+  if (state_ == State::kStarting && refused) {
+    return Fail(absl::StrCat("worker ", end.slot,
+                             " cannot make sandboxes here, for the reason "
+                             "above: giving up"));
+  }
+  if (stopping && refused) return;  // one was enough
   spdlog::warn("worker {} (incarnation {}) {}; the next one starts in {}",
                end.slot, end.incarnation, Describe(status),
                absl::FormatDuration(end.delay));

@@ -3,10 +3,13 @@
 #include <fcntl.h>
 #include <pwd.h>
 #include <sched.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
+#include <functional>
 #include <utility>
 #include <vector>
 
@@ -74,12 +77,14 @@ bool RunMapper(const char* program, pid_t target, uint32_t own,
   return status == 0;
 }
 
-// A child that stays outside, where the mappers must run, and maps its parent
-// when told to.
+// A child that stays outside, where maps of more than one id must be written,
+// and maps its parent when told to.
 class OutsideMapper {
  public:
-  absl::Status Start(uid_t uid, gid_t gid, const SubordinateIds& uids,
-                     const SubordinateIds& gids) {
+  // Writes the maps of a process; returns errno, or 0.
+  using Writer = std::function<int(pid_t)>;
+
+  absl::Status Start(const Writer& write_maps) {
     ASSIGN_OR_RETURN(SocketPair pair, MakeSocketPair());
     const pid_t parent = getpid();
     pid_ = fork();
@@ -87,23 +92,21 @@ class OutsideMapper {
     if (pid_ == 0) {
       pair.first.Reset();
       char go;
-      if (read(pair.second.get(), &go, 1) != 1) _exit(1);
-      _exit(RunMapper("newuidmap", parent, uid, uids) &&
-                    RunMapper("newgidmap", parent, gid, gids)
-                ? 0
-                : 1);
+      if (read(pair.second.get(), &go, 1) != 1) _exit(EIO);
+      _exit(write_maps(parent));
     }
     socket_ = std::move(pair.first);
     return absl::OkStatus();
   }
 
-  bool Map() {
+  // What the writer returned.
+  int Map() {
     int status = -1;
-    if (write(socket_.get(), "1", 1) != 1) return false;
+    if (write(socket_.get(), "1", 1) != 1) return EIO;
     while (waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
     }
     pid_ = -1;
-    return status == 0;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : EIO;
   }
 
   ~OutsideMapper() {
@@ -131,6 +134,19 @@ SubordinateIds ReadSubordinateIds(const char* path, uid_t uid) {
                    : SubordinateIds();
 }
 
+// Lines "inside outside count" of the map of this namespace, as those of one
+// below it in which every id means the same.
+std::string SameIds(const std::string& map) {
+  std::string same;
+  for (absl::string_view line : absl::StrSplit(map, '\n')) {
+    const std::vector<absl::string_view> words =
+        absl::StrSplit(line, ' ', absl::SkipEmpty());
+    if (words.size() != 3) continue;
+    absl::StrAppend(&same, words[0], " ", words[0], " ", words[2], "\n");
+  }
+  return same;
+}
+
 }  // namespace
 
 SubordinateIds FindSubordinateIds(absl::string_view file,
@@ -150,6 +166,13 @@ SubordinateIds FindSubordinateIds(absl::string_view file,
   return largest;
 }
 
+bool InInitialUserNamespace() {
+  // The number is fixed: PROC_USER_INIT_INO of linux/proc_ns.h.
+  constexpr ino_t kInitialInode = 0xEFFFFFFD;
+  struct stat st;
+  return stat("/proc/self/ns/user", &st) == 0 && st.st_ino == kInitialInode;
+}
+
 absl::Status EnterOwnUserNamespace() {
   const uid_t uid = geteuid();
   const gid_t gid = getegid();
@@ -157,7 +180,14 @@ absl::Status EnterOwnUserNamespace() {
   const SubordinateIds gids = ReadSubordinateIds("/etc/subgid", uid);
   OutsideMapper mapper;
   const bool has_range = uids.count > 0 && gids.count > 0;
-  if (has_range) RETURN_IF_ERROR(mapper.Start(uid, gid, uids, gids));
+  if (has_range) {
+    RETURN_IF_ERROR(mapper.Start([&](pid_t parent) {
+      return RunMapper("newuidmap", parent, uid, uids) &&
+                     RunMapper("newgidmap", parent, gid, gids)
+                 ? 0
+                 : EPERM;
+    }));
+  }
   if (unshare(CLONE_NEWUSER) != 0) {
     const int error = errno;
     return absl::FailedPreconditionError(absl::StrCat(
@@ -166,9 +196,36 @@ absl::Status EnterOwnUserNamespace() {
         WhyForbidden(error), ". Or start it as root"));
   }
   // A host without newuidmap still runs programs, under one id.
-  if (!has_range || !mapper.Map()) RETURN_IF_ERROR(MapOwnIdsOnly(uid, gid));
+  if (!has_range || mapper.Map() != 0) {
+    RETURN_IF_ERROR(MapOwnIdsOnly(uid, gid));
+  }
   if (setresgid(0, 0, 0) != 0 || setresuid(0, 0, 0) != 0) {
     return ErrnoStatus(errno, "becoming root of the own user namespace");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status EnterUserNamespaceWithAllIds() {
+  ASSIGN_OR_RETURN(const std::string uid_map,
+                   ReadFileAt(AT_FDCWD, "/proc/self/uid_map"));
+  ASSIGN_OR_RETURN(const std::string gid_map,
+                   ReadFileAt(AT_FDCWD, "/proc/self/gid_map"));
+  OutsideMapper mapper;
+  RETURN_IF_ERROR(mapper.Start([&](pid_t parent) {
+    for (const auto& [file, map] :
+         {std::pair("/uid_map", uid_map), std::pair("/gid_map", gid_map)}) {
+      const absl::Status written = WriteControlAt(
+          AT_FDCWD, absl::StrCat("/proc/", parent, file), SameIds(map));
+      if (!written.ok()) return ErrnoOf(written);
+    }
+    return 0;
+  }));
+  if (unshare(CLONE_NEWUSER) != 0) {
+    return absl::FailedPreconditionError(WhyForbidden(errno));
+  }
+  if (const int error = mapper.Map(); error != 0) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("writing its map of ids failed: ", strerror(error)));
   }
   return absl::OkStatus();
 }

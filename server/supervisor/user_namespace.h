@@ -27,6 +27,15 @@ SubordinateIds FindSubordinateIds(absl::string_view file,
 // process must have one thread.
 absl::Status EnterOwnUserNamespace();
 
+// The same for root without the capabilities for more, as in a container: in
+// the new namespace every id means what it means here. Needs CAP_SETUID,
+// CAP_SETGID and CAP_SETFCAP, or the maps are refused.
+absl::Status EnterUserNamespaceWithAllIds();
+
+// Whether this is the namespace the host was booted with. Only there are
+// capabilities those of the host, whatever ids a map shows.
+bool InInitialUserNamespace();
+
 }  // namespace paddock
 
 #endif  // PADDOCK_SERVER_SUPERVISOR_USER_NAMESPACE_H_

@@ -98,7 +98,7 @@ make_qemu_args() {
   # into init's environment, and so into COMMAND's.
   local line="console=ttyS0 quiet panic=-1 cgroup_no_v1=all"
   line+=" random.trust_cpu=on mitigations=off nokaslr$tuning"
-  line+=" VM_ACCELERATOR=$1 PADDOCK_TEST_TIME_SCALE=$scale"
+  line+=" VM_ACCELERATOR=$1 PADDOCK_TEST_TIME_SCALE=$scale $append"
   qemu_args=(-accel "$1" -cpu "$cpu" -smp "$cpus" -m "$memory" -nodefaults
     -no-user-config -display none -nic none -no-reboot
     -serial "file:$work/console" -kernel "$image"

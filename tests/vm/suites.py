@@ -54,6 +54,7 @@ EVERYDAY = {
     "escape_honesty": None,
     "escape_mounts_rootless": "no_mount or control_group",
     "escape_processes_rootless": "init or namespace",
+    "e2e_containers": None,
 }
 # Together with what runs beside it, below the fifteen minutes of the everyday
 # run.

@@ -23,4 +23,12 @@ int ErrnoOf(const absl::Status& status) {
   return error;
 }
 
+absl::Status Annotate(const absl::Status& status, absl::string_view where) {
+  absl::Status annotated(status.code(), absl::StrCat(where, status.message()));
+  if (auto payload = status.GetPayload(kErrnoPayload); payload.has_value()) {
+    annotated.SetPayload(kErrnoPayload, *payload);
+  }
+  return annotated;
+}
+
 }  // namespace paddock

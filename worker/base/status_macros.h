@@ -14,6 +14,9 @@ absl::Status ErrnoStatus(int error, absl::string_view what);
 // The errno that ErrnoStatus put into `status`; 0 if it came from elsewhere.
 int ErrnoOf(const absl::Status& status);
 
+// `status` with `where` before its message, and the same errno.
+absl::Status Annotate(const absl::Status& status, absl::string_view where);
+
 }  // namespace paddock
 
 #define PADDOCK_CONCAT_INNER(a, b) a##b

@@ -182,9 +182,10 @@ absl::Status WarmSandbox::Clone(SandboxFactory* factory) {
 
 absl::Status WarmSandbox::WaitReady(SetupStep* failed_step) {
   const absl::Time give_up = absl::Now() + kBuildTimeout;
+  bool program_silent = false;  // and gone
   while (!init_ready_ || !parts_.listener_.valid()) {
     pollfd fds[2] = {{parts_.status_.get(), POLLIN, 0},
-                     {parts_.plan_.get(), POLLIN, 0}};
+                     {program_silent ? -1 : parts_.plan_.get(), POLLIN, 0}};
     const int64_t left = absl::ToInt64Milliseconds(give_up - absl::Now());
     if (left <= 0) {
       return absl::DeadlineExceededError("the sandbox did not become ready");
@@ -193,7 +194,12 @@ absl::Status WarmSandbox::WaitReady(SetupStep* failed_step) {
       return ErrnoStatus(errno, "poll");
     }
     // The program's own word first: init's may only be that the program ended.
-    if (fds[1].revents != 0) RETURN_IF_ERROR(OnPlanReport(failed_step));
+    // No word at all: then init tells, or its own end.
+    if (fds[1].revents != 0) {
+      const absl::Status said = OnPlanReport(failed_step);
+      program_silent = absl::IsUnavailable(said);
+      if (!program_silent) RETURN_IF_ERROR(said);
+    }
     if (fds[0].revents != 0) RETURN_IF_ERROR(OnStatusReport(failed_step));
   }
   const int off = 0;

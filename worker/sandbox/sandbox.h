@@ -15,6 +15,7 @@
 #include "worker/init/plan.h"
 #include "worker/sandbox/cgroup.h"
 #include "worker/sandbox/id_ranges.h"
+#include "worker/sandbox/refusal.h"
 #include "worker/sandbox/run_spec.h"
 #include "worker/sandbox/workspace.h"
 
@@ -42,6 +43,7 @@ struct SandboxFactory {
   bool lock_mounts = false;  // see SetupPlan
   int landlock_abi = 0;
   SecondLines second_lines;
+  Confinement confinement;
   std::map<std::string, SandboxProfile> profiles;  // by name
   UniqueFd sysctl;  // directory sys of a /proc: OpenSysctl
   std::string tmp_options;

@@ -100,10 +100,9 @@ absl::Status BuildWorkerTree(const std::vector<ImageSource>& images) {
   for (const ImageSource& image : images) {
     const std::string tree = staged(ImageTreePath(image.name));
     RETURN_IF_ERROR(MakeDirectory(tree));
-    absl::Status status = BuildImageTree(image, tree);
+    const absl::Status status = BuildImageTree(image, tree);
     if (!status.ok()) {
-      return absl::Status(status.code(), absl::StrCat("image `", image.name,
-                                                      "`: ", status.message()));
+      return Annotate(status, absl::StrCat("image `", image.name, "`: "));
     }
   }
   RETURN_IF_ERROR(AttachTree(proc, staged("/proc")));

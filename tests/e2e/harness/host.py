@@ -21,3 +21,8 @@ def _need(feature, present):
 def need_unified_controllers():
     """For tests of what only cgroup v2 hosts can show."""
     _need("unified_controllers", own_cgroup.unified_only())
+
+
+def need_own_machine():
+    """For tests that change what all of the host shares, for a moment."""
+    _need("own_machine", "VM_ACCELERATOR" in os.environ)

@@ -23,6 +23,14 @@ TEST(ErrnoStatusTest, OtherStatusesHaveNone) {
   EXPECT_EQ(ErrnoOf(absl::NotFoundError("x")), 0);
 }
 
+TEST(ErrnoStatusTest, AnAnnotatedOneKeepsTheNumber) {
+  const absl::Status status = Annotate(ErrnoStatus(EPERM, "mount"), "image: ");
+  EXPECT_EQ(status.code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("image: mount"));
+  EXPECT_EQ(ErrnoOf(status), EPERM);
+  EXPECT_EQ(ErrnoOf(Annotate(absl::NotFoundError("x"), "y")), 0);
+}
+
 absl::Status FailIf(bool fail) {
   return fail ? absl::AbortedError("failed") : absl::OkStatus();
 }

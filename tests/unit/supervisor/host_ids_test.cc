@@ -90,5 +90,17 @@ TEST(FindSubordinateIdsTest, TakesTheUsersLargestRange) {
   EXPECT_EQ(FindSubordinateIds("", "me", 7).count, 0);
 }
 
+TEST(ShareOutIdsTest, NoProgramRunsAsRootOfTheHost) {
+  for (const char* map : {"0 0 1\n", "0 0 128\n"}) {
+    const auto ids = ShareOutIds(ConfigOf(1), map, map);
+    ASSERT_FALSE(ids.ok()) << map;
+    EXPECT_THAT(std::string(ids.status().message()),
+                HasSubstr("have to run as root"));
+  }
+  const auto enough = ShareOutIds(ConfigOf(1), "0 0 130\n", "0 0 130\n");
+  ASSERT_TRUE(enough.ok()) << enough.status();
+  EXPECT_EQ((*enough)[0].per_sandbox(), 1u);
+}
+
 }  // namespace
 }  // namespace paddock

@@ -1,0 +1,133 @@
+"""README.md's table of what enforces each limit and layer on each kind of host.
+
+    support_matrix.py collect         prints what paddockd says of itself here,
+                                      as JSON: every kind that this host can be
+    support_matrix.py write FILE...   puts such outputs into README.md
+
+As root. The table is made from runs alone: on a hybrid host, and by
+tests/vm/boot on one with cgroup v2. What is not collected again stays.
+"""
+
+import itertools
+import json
+import os
+import re
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from harness import paths  # noqa: E402
+
+sys.path.insert(0, paths.STUBS)
+
+from paddock.v1 import enforcement_pb2  # noqa: E402
+from paddock.v1 import result_pb2  # noqa: E402
+
+from harness import jobs  # noqa: E402
+from harness import own_cgroup  # noqa: E402
+from harness.container import Container  # noqa: E402
+from harness.container import Needs  # noqa: E402
+from harness.container import OF_THE_HOST  # noqa: E402
+from harness.server import Server  # noqa: E402
+
+README = os.path.join(paths.ROOT, "README.md")
+_BEGIN, _END = "<!-- support matrix: begin -->\n", "<!-- support matrix: end -->"
+_HEAD = ("| limit or layer | enforced by | on |\n"
+         "| --- | --- | --- |\n")
+# What README.md calls them, in its order.
+HYBRID = "RH"
+_CONTAINERS = {"CN": Needs(),
+               "CH": Needs(capabilities=OF_THE_HOST, proc_unmasked=False)}
+_USERS = {"R2": None, "UR": "range", "U1": "single"}
+KINDS = ["R2", HYBRID, "UR", "U1", *_CONTAINERS]
+
+
+def kinds_of_this_host():
+    return ([kind for kind in KINDS if kind != HYBRID]
+            if own_cgroup.unified_only() else [HYBRID])
+
+
+def _cell(row):
+    """Versions of kernels aside."""
+    if row.state == enforcement_pb2.ENFORCEMENT_STATE_NONE:
+        return "nothing"
+    mechanism = re.sub(r",? ?ABI \d+$", "", row.mechanism) or "landlock"
+    if row.state == enforcement_pb2.ENFORCEMENT_STATE_DEGRADED:
+        return f"degraded: {mechanism}"
+    return mechanism
+
+
+def _cells(channel):
+    info = jobs.Api(channel).info()
+    cells = {result_pb2.LimitKind.Name(row.limit).removeprefix("LIMIT_KIND_")
+             .lower(): _cell(row) for row in info.limits}
+    cells.update({f"*{row.layer}*": _cell(row) for row in info.layers})
+    return cells
+
+
+def collect(kind, directory):
+    """{limit or *layer*: by what}, as a paddockd started so says."""
+    if kind in _CONTAINERS:
+        with Container("crun", _CONTAINERS[kind]).running() as container:
+            return _cells(container.channel)
+    place = tempfile.mkdtemp(dir=directory)
+    os.chmod(place, 0o755)
+    server = Server(place, user=_USERS.get(kind)).start()
+    try:
+        return _cells(server.channel)
+    finally:
+        server.stop()
+
+
+def render(matrix):
+    """{kind: cells} as rows, those of a mechanism together."""
+    text = _HEAD
+    names = list(dict.fromkeys(itertools.chain.from_iterable(
+        matrix[kind] for kind in KINDS if kind in matrix)))
+    for name in names:
+        kinds_by = {}
+        for kind in KINDS:
+            if kind in matrix:
+                cell = matrix[kind].get(name, "nothing")
+                kinds_by.setdefault(cell, []).append(kind)
+        for cell, kinds in kinds_by.items():
+            where = "all" if len(kinds) == len(KINDS) else ", ".join(kinds)
+            text += f"| {name} | {cell} | {where} |\n"
+    return text
+
+
+def parse(text):
+    """The reverse: what README.md says."""
+    matrix = {}
+    for line in text.partition(_BEGIN)[2].partition(_END)[0].splitlines()[2:]:
+        name, cell, kinds = [word.strip() for word in line.strip("|").split("|")]
+        for kind in KINDS if kinds == "all" else kinds.split(", "):
+            matrix.setdefault(kind, {})[name] = cell
+    return matrix
+
+
+def _write(files):
+    with open(README, encoding="utf-8") as file:
+        text = file.read()
+    matrix = parse(text)
+    for name in files:
+        with open(name, encoding="utf-8") as file:
+            matrix.update(json.load(file))
+    before, rest = text.split(_BEGIN)
+    with open(README, "w", encoding="utf-8") as file:
+        file.write(before + _BEGIN + render(matrix) + _END +
+                   rest.partition(_END)[2])
+
+
+def main():
+    if sys.argv[1:2] == ["write"]:
+        return _write(sys.argv[2:])
+    with tempfile.TemporaryDirectory(prefix="paddock-") as directory:
+        os.chmod(directory, 0o755)
+        print(json.dumps({kind: collect(kind, directory)
+                          for kind in kinds_of_this_host()}, indent=1))
+    return None
+
+
+if __name__ == "__main__":
+    main()

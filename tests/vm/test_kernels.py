@@ -1,0 +1,49 @@
+"""Kernels that were booted to be without something: paddockd says so."""
+
+import os
+import subprocess
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+BOOT = os.path.join(HERE, "boot")
+BINARIES = os.path.join(
+    os.environ.get("PADDOCK_BUILD",
+                   os.path.join(HERE, "..", "..", "build", "dev")), "bin")
+
+# In a cgroup of its own; prints what a program and the doctor print.
+SERVE = """
+set -eu
+mkdir /sys/fs/cgroup/paddock /tmp/paddock
+echo '{"listen": {"grpc_address": "", "http_address": "",
+       "unix_socket": "/tmp/paddock/run/socket"}, "workers": {"count": 1}}' \
+  >/tmp/paddock/config
+(echo 0 >/sys/fs/cgroup/paddock/cgroup.procs
+ exec "$1/paddockd" --config /tmp/paddock/config --ready-fd 3) \
+  3>/tmp/paddock/ready &
+until [ -s /tmp/paddock/ready ]; do kill -0 $!; sleep 0.1; done
+export PADDOCK_SERVER=unix:/tmp/paddock/run/socket
+"$1/paddock" run -- /bin/echo it runs
+"$1/paddock" doctor || echo "doctor ends with $?"
+kill $!
+wait $!
+"""
+
+
+def serve(*options):
+    done = subprocess.run(
+        [BOOT, "--timeout", "200", *options, "--", "sh", "-c", SERVE, "sh",
+         os.path.realpath(BINARIES)], cwd=HERE, capture_output=True, text=True,
+        timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return [" ".join(line.split()) for line in done.stdout.splitlines()]
+
+
+def test_without_landlock_the_table_says_nothing_enforces_it():
+    """Its control runs beside it: e2e_containers finds every layer enforced by
+    the same kernel as Debian boots it."""
+    lines = serve("--append", "lsm=capability,yama")
+    assert "it runs" in lines
+    assert any(line.startswith("landlock NONE") for line in lines)
+    assert any(line.startswith("server landlock NONE") for line in lines)
+    assert ("Not fully enforced: landlock (NONE), server landlock (NONE)."
+            in lines)
+    assert "doctor ends with 1" in lines
