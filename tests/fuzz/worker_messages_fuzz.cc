@@ -80,7 +80,7 @@ class WatchingObserver : public PoolObserver {
 // Lives as long as the fuzzer, as it does in the server.
 struct Telemetry {
   prometheus::Registry registry;
-  Metrics metrics{&registry, ServerObserver::LabelSets()};
+  Metrics metrics{&registry, ServerObserver::LabelSets({})};
   ServerObserver observer{&metrics,
                           {[](bool) {}, [](const std::string&) { abort(); }}};
   size_t series = 0;

@@ -13,6 +13,7 @@
 #include "absl/strings/str_split.h"
 #include "tests/support/worker_process.h"
 #include "worker/base/file_util.h"
+#include "worker/wire/channel.h"
 
 namespace paddock {
 namespace {
@@ -57,13 +58,17 @@ TEST(SecretsTest, EnvironmentIsWipedWhenTheRunHasEnded) {
   const std::string secret =
       absl::StrCat("correct-horse-", "battery-staple-", getpid());
   v1::Process process =
-      WorkerProcess::NewProcess({"sh", "-c", "echo ${#TOKEN}; sleep 0.5"});
+      WorkerProcess::NewProcess({"sh", "-c", "echo ${#TOKEN}; sleep 100"});
   (*process.mutable_secret_env())["TOKEN"] = secret;
-  ASSERT_TRUE((*worker)->Send(process).ok());
+  const absl::StatusOr<uint64_t> run = (*worker)->Send(process);
+  ASSERT_TRUE(run.ok()) << run.status();
   absl::StatusOr<internal::v1::WorkerMessage> started = (*worker)->Receive();
   ASSERT_TRUE(started.ok() && started->has_started());
   // Control: it is there while the program runs, so the search finds it.
   EXPECT_TRUE(MemoryHolds((*worker)->pid(), secret));
+  internal::v1::ServerMessage cancel;
+  cancel.mutable_cancel()->set_run_id(*run);
+  ASSERT_TRUE(SendMessage((*worker)->channel(), cancel).ok());
   absl::StatusOr<internal::v1::WorkerMessage> finished = (*worker)->Receive();
   ASSERT_TRUE(finished.ok() && finished->has_finished());
   EXPECT_EQ(finished->finished().result().stdout().data(),

@@ -17,7 +17,7 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr HostFacts kHost = {
+const HostFacts kHost = {
     .cpus = 2, .memory_bytes = int64_t{8} << 30, .open_files = 20000};
 
 // A file with `text` that lives as long as this.
