@@ -1,6 +1,6 @@
 // Theory of operation.
-//   main thread   confines the process, starts everything, waits for SIGTERM,
-//                 then drains.
+//   main thread   confines the process, starts everything, gives spare memory
+//                 back until SIGTERM comes, then drains.
 //   pool thread   owns the control socket and every worker's channel; completes
 //                 jobs (server/scheduling/worker_pool.h).
 //   gRPC threads  decode, check, submit; cancel what a client gave up.
@@ -31,6 +31,7 @@
 #include "server/confine.h"
 #include "server/jobs/duration.h"
 #include "server/jobs/job_runner.h"
+#include "server/memory_trim.h"
 #include "server/observers.h"
 #include "server/scheduling/worker_pool.h"
 #include "server/shutdown_signals.h"
@@ -51,6 +52,7 @@ constexpr absl::Duration kLastAnswers = absl::Seconds(1);
 // Killed jobs' answers.
 constexpr absl::Duration kKillPatience = absl::Seconds(3);
 constexpr absl::Duration kDrainPoll = absl::Milliseconds(20);
+constexpr absl::Duration kTrimPeriod = absl::Seconds(2);
 
 void LogFromGrpc(gpr_log_func_args* record) {
   if (record->severity < GPR_LOG_SEVERITY_ERROR) return;
@@ -102,8 +104,8 @@ class Server {
   // Serves until SIGTERM, then drains.
   void Run() {
     for (;;) {
-      const ShutdownSignals::Event event =
-          signals_.Wait(absl::InfiniteDuration());
+      const ShutdownSignals::Event event = signals_.Wait(kTrimPeriod);
+      if (event == ShutdownSignals::Event::kNothing) TrimMemory();
       if (event == ShutdownSignals::Event::kWoken) FollowAvailability();
       if (event == ShutdownSignals::Event::kStop) break;
       if (event == ShutdownSignals::Event::kStopNow) break;
