@@ -18,6 +18,11 @@ from harness import paths
 from harness.delegation import Delegation
 from harness.time_scale import scaled
 
+# As `user`: root with what containers give it (deploy/CONTAINERS.md), no more.
+FEW_CAPABILITIES = "few_capabilities"
+_WITH_FEW_CAPABILITIES = [
+    "setpriv", "--bounding-set=-all,+setuid,+setgid,+setfcap",
+    "--inh-caps=-all", "--"]
 READY_SECONDS = scaled(30)
 STOP_SECONDS = scaled(40)
 _PR_SET_PDEATHSIG = 1
@@ -69,7 +74,7 @@ class Server:
                  cgroup=None, wrapper=(), user=None):
         """`cgroup`: the caller's, to start in. `wrapper`: a command that ends
         by exec'ing its arguments. `user`: an ordinary user starts it; the mode
-        of as_user.py, or what PADDOCK_TESTS_USER says."""
+        of as_user.py, or FEW_CAPABILITIES, or what PADDOCK_TESTS_USER says."""
         self.directory = str(directory)
         self.config = merge(base_config(self.directory), config or {})
         self.config_file = os.path.join(self.directory, "paddock.yaml")
@@ -88,11 +93,13 @@ class Server:
         self.ready = None
 
     def start(self):
-        if self._user:
+        if self._user == FEW_CAPABILITIES:
+            self._wrapper = [*_WITH_FEW_CAPABILITIES, *self._wrapper]
+        elif self._user:
             self._delegation = Delegation(self._user)
             self._wrapper = self._delegation.wrapper
             os.chown(self.directory, as_user.UID, as_user.UID)
-        elif self._cgroup is None and (
+        if self._delegation is None and self._cgroup is None and (
                 "parent" not in self.config.get("cgroup", {})):
             self._cgroup = own_cgroup.make()
             self._owns_cgroup = True
