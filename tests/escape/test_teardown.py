@@ -18,6 +18,7 @@ from harness import resources
 from harness.jobs import MIB
 from harness.resources import nothing_stays  # noqa: F401
 from harness.server import wait_until
+from harness.time_scale import SCALE
 
 SECONDS = 2
 LIMITS = dict(processes=200, memory_bytes=512 * MIB, cpu_time=20, wall_time=40,
@@ -125,7 +126,8 @@ def test_cancelled(nothing_stays, server, sandbox, bomb):
 
 @each_bomb
 def test_past_its_deadline(nothing_stays, server, sandbox, bomb):
-    call = start(sandbox.api, server, bomb, timeout=1)
+    # Time enough to be at work, on an emulated CPU too.
+    call = start(sandbox.api, server, bomb, timeout=1 if SCALE == 1 else 4)
     assert call.code() == grpc.StatusCode.DEADLINE_EXCEEDED
     wait_until(lambda: not programs(server) and sandbox.api.all_idle(),
                SECONDS)
