@@ -12,8 +12,11 @@
 
 namespace paddock {
 namespace {
+// Not F_SEAL_WRITE: that waits, 150 ms at most and then fails with EBUSY, for
+// whoever else looks at one of the pages, such as the kernel's own memory
+// management. All it adds is that nobody has mapped them for writing before.
 constexpr int kAllSeals =
-    F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+    F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE;
 }  // namespace
 
 absl::StatusOr<UniqueFd> OpenAt(int directory, const std::string& path,

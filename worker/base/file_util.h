@@ -34,10 +34,11 @@ absl::Status WriteControl(int fd, absl::string_view name,
 absl::Status WriteAll(int fd, absl::string_view data);
 
 // A memfd that holds `data` and can never change: memfd_create(2), sealed with
-// SEAL, SHRINK, GROW and WRITE. `name` is for /proc only. Offset 0.
+// SEAL, SHRINK, GROW and FUTURE_WRITE. `name` is for /proc only. Offset 0.
 absl::StatusOr<UniqueFd> SealedMemfd(const char* name, absl::string_view data);
 
-// The bytes of a memfd that is sealed as above. InvalidArgument if it is not,
+// The bytes of a memfd that is sealed as above, read once: its maker may have
+// mapped it before and change them still. InvalidArgument if it is not sealed,
 // or if it is no regular file; ResourceExhausted beyond `max_bytes`.
 absl::StatusOr<std::string> ReadSealedMemfd(int fd, size_t max_bytes);
 

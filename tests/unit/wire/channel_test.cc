@@ -154,9 +154,10 @@ TEST_F(ChannelTest, MemfdsMustBeSealed) {
 
   const UniqueFd open(memfd_create("open", MFD_ALLOW_SEALING));
   EXPECT_EQ(CodeOf("M", {open.get()}), StatusCode::kInvalidArgument);
-  const int all = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+  const int all =
+      F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE;
   for (const int missing :
-       {F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_WRITE}) {
+       {F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_FUTURE_WRITE}) {
     const UniqueFd almost(memfd_create("almost", MFD_ALLOW_SEALING));
     ASSERT_EQ(fcntl(almost.get(), F_ADD_SEALS, all & ~missing), 0);
     EXPECT_EQ(CodeOf("M", {almost.get()}), StatusCode::kInvalidArgument)
@@ -178,9 +179,10 @@ TEST_F(ChannelTest, MemfdsMustBeMemfds) {
 TEST_F(ChannelTest, MemfdsAreBounded) {
   const UniqueFd huge(memfd_create("huge", MFD_ALLOW_SEALING));
   ASSERT_EQ(ftruncate(huge.get(), kMaxMessageBytes + 1), 0);  // sparse
-  ASSERT_EQ(fcntl(huge.get(), F_ADD_SEALS,
-                  F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE),
-            0);
+  ASSERT_EQ(
+      fcntl(huge.get(), F_ADD_SEALS,
+            F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE),
+      0);
   EXPECT_EQ(CodeOf("M", {huge.get()}), StatusCode::kInvalidArgument);
 }
 
