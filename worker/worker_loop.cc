@@ -24,7 +24,7 @@ namespace {
 
 // Without a bound a load without gaps lets dead sandboxes pile up.
 constexpr size_t kMostDead = 8;
-// Nor let their files: admission has room for those of one run.
+// Nor let what they hold: admission has room for that of one run.
 constexpr int64_t kMostDeadBytes = 16 << 20;
 // A host on which no sandbox can be built any more needs a new worker, or an
 // operator.
@@ -149,14 +149,16 @@ bool WorkerLoop::TooMuchIsDead() const {
 }
 
 void WorkerLoop::Bury(DeadSandbox sandbox) {
-  dead_bytes_ += sandbox.HeldBytes();
-  dead_.push_back(std::move(sandbox));
+  const int64_t held_bytes = sandbox.HeldBytes();
+  dead_bytes_ += held_bytes;
+  dead_.push_back({std::move(sandbox), held_bytes});
 }
 
 void WorkerLoop::TearDownOne() {
   const absl::Time begin = absl::Now();
-  dead_bytes_ -= dead_.front().HeldBytes();
-  const absl::Status status = std::move(dead_.front()).TearDown(&factory_);
+  dead_bytes_ -= dead_.front().held_bytes;
+  const absl::Status status =
+      std::move(dead_.front().sandbox).TearDown(&factory_);
   dead_.pop_front();
   if (!status.ok()) {  // what is left behind is the supervisor's to sweep
     spdlog::warn("a sandbox could not be taken down wholly: {}",

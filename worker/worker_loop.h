@@ -55,8 +55,12 @@ class WorkerLoop {
   std::optional<ProgramLimits> expected_limits_;
   bool cpus_degraded_ = false;  // CgroupMechanisms has it
   std::deque<WarmSandbox> warm_;
-  std::deque<DeadSandbox> dead_;
-  int64_t dead_bytes_ = 0;  // that their directories hold
+  struct Dead {
+    DeadSandbox sandbox;
+    int64_t held_bytes;  // as it was buried: the kernel frees some things late
+  };
+  std::deque<Dead> dead_;
+  int64_t dead_bytes_ = 0;  // that they hold together
   internal::v1::WorkerMessage stats_;
   bool stats_changed_ = true;
   bool first_build_ = true;

@@ -52,6 +52,18 @@ class DeadSandboxTest : public testing::Test {
   std::unique_ptr<WorkerProcess> worker_;
 };
 
+// Nobody's process has it, and yet it is there as long as the namespace is.
+constexpr char kSysVMemory[] = R"(sleep 0.2; python3 -c '
+import ctypes
+c = ctypes.CDLL(None)
+c.shmat.restype = ctypes.c_void_p
+memory = c.shmat(c.shmget(0, 40 << 20, 0o1600), None, 0)
+ctypes.memset(ctypes.c_void_p(memory), 1, 40 << 20)')";
+
+TEST_F(DeadSandboxTest, SysVMemoryIsFreeBeforeTheNextProgramRuns) {
+  EXPECT_FALSE(IsThereDuringTheNextRun(kSysVMemory));
+}
+
 TEST_F(DeadSandboxTest, MemoryOfFilesIsFreeBeforeTheNextProgramRuns) {
   for (const char* directory : {"/work", "/tmp", "/dev/shm"}) {
     SCOPED_TRACE(directory);

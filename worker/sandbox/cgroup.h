@@ -47,6 +47,8 @@ class SandboxCgroup {
 
   // Fills what the controllers of this host know.
   virtual void ReadFigures(UsageFigures* figures) = 0;
+  // Bytes the group is charged for now. 0 if that cannot be read.
+  virtual int64_t MemoryInUse() = 0;
 
   // Removes the directories. Members must be reaped. The destructor does not:
   // what is left is swept by the next supervisor.

@@ -65,7 +65,8 @@ class CgroupV1 : public SandboxCgroup {
     ASSIGN_OR_RETURN(oom_control_, memory.Open("memory.oom_control", O_RDONLY));
     memory.KeepOpen(O_WRONLY,
                     {"memory.limit_in_bytes", "memory.memsw.limit_in_bytes"});
-    memory.KeepOpen(O_RDONLY, {"memory.max_usage_in_bytes", "memory.stat"});
+    memory.KeepOpen(O_RDONLY, {"memory.max_usage_in_bytes",
+                               "memory.usage_in_bytes", "memory.stat"});
     cpuacct.KeepOpen(O_RDONLY, {"cpuacct.usage_user", "cpuacct.usage_sys"});
     pids.KeepOpen(O_WRONLY, {"pids.max"});
     pids.KeepOpen(O_RDONLY, {"pids.peak", "pids.events"});
@@ -128,6 +129,12 @@ class CgroupV1 : public SandboxCgroup {
     }
     figures->process_limit_hits = pids.ReadKey("pids.events", "max");
     ReadIo(figures);
+  }
+
+  int64_t MemoryInUse() override {
+    return directories_["memory"]
+        .ReadNumber("memory.usage_in_bytes")
+        .value_or(0);
   }
 
   absl::Status Remove() override {

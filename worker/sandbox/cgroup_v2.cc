@@ -49,8 +49,8 @@ class CgroupV2 : public SandboxCgroup {
     ASSIGN_OR_RETURN(cpu_stat_, dir().Open("cpu.stat", O_RDONLY));
     group_.directory().KeepOpen(O_WRONLY, {"memory.max", "pids.max"});
     group_.directory().KeepOpen(
-        O_RDONLY, {"memory.peak", "memory.stat", "memory.events", "pids.peak",
-                   "pids.events", "io.stat"});
+        O_RDONLY, {"memory.peak", "memory.current", "memory.stat",
+                   "memory.events", "pids.peak", "pids.events", "io.stat"});
     return absl::OkStatus();
   }
 
@@ -107,6 +107,10 @@ class CgroupV2 : public SandboxCgroup {
     }
     figures->process_limit_hits = dir().ReadKey("pids.events", "max");
     ReadIo(figures);
+  }
+
+  int64_t MemoryInUse() override {
+    return dir().ReadNumber("memory.current").value_or(0);
   }
 
  private:

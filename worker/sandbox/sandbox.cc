@@ -60,6 +60,11 @@ absl::StatusOr<Report> ReadReport(const Packet& packet,
 
 }  // namespace
 
+int64_t DeadSandbox::HeldBytes() const {
+  return workspace_.UsedBytes() +
+         (cgroup_ == nullptr ? 0 : cgroup_->MemoryInUse());
+}
+
 absl::Status DeadSandbox::TearDown(SandboxFactory* factory) && {
   plan_.Reset();
   listener_.Reset();

@@ -53,9 +53,10 @@ struct SandboxFactory {
 // Lets go of everything a sandbox had. Process: worker, off a request's path.
 class DeadSandbox {
  public:
-  // Of memory that its files take until it is taken down. The same each time,
-  // once every process of it is dead.
-  int64_t HeldBytes() const { return workspace_.UsedBytes(); }
+  // Bytes of memory, at most, that come back when it is taken down: of files,
+  // also those that we paid for, and what its group is charged for, such as the
+  // System V memory of an IPC namespace that lives as long as its init.
+  int64_t HeldBytes() const;
 
   // Kills what is left, waits for init, removes the cgroups.
   absl::Status TearDown(SandboxFactory* factory) &&;
