@@ -108,7 +108,7 @@ def compilation(binary):
     return Run(
         "C++, compile",
         ["g++", "-O2", "-o", "solution", "solution.cc"],
-        flags=("--cpu-time", "20s", "--wall-time", "60s", "--memory", "1G",
+        flags=("--cpu-time", "20s", "--wall-time", "60s", "--memory", "512M",
                "--processes", "64", "--file",
                f"solution.cc={HERE}/solution.cc",
                "--out", f"solution={binary}"))

@@ -26,7 +26,7 @@ Duration Seconds(int64_t seconds) {
 }
 
 int64_t QueueBytes(const HostFacts& host) {
-  return std::clamp(host.memory_bytes / 16, 64 * kMiB, kGiB);
+  return std::clamp(host.memory_bytes / 16, 128 * kMiB, kGiB);
 }
 
 int64_t MemoryBudget(const HostFacts& host) {
@@ -41,9 +41,12 @@ int64_t DefaultMemory(int64_t budget) {
   return std::min(256 * kMiB, budget / 4);
 }
 
-// Of either, while the other is at its default and there are some inputs.
+// So that no process alone can hold what all others wait for.
 int64_t MostMemory(int64_t budget) {
-  return budget - DefaultMemory(budget) - budget / 16;
+  return std::max(DefaultMemory(budget), std::min(16 * kGiB, budget / 2));
+}
+int64_t MostWorkspace(int64_t budget) {
+  return std::max(DefaultMemory(budget), std::min(16 * kGiB, budget / 4));
 }
 
 v1::Limits MaxLimits(const HostFacts& host, int64_t budget) {
@@ -51,13 +54,13 @@ v1::Limits MaxLimits(const HostFacts& host, int64_t budget) {
   *max.mutable_cpu_time() = Seconds(3600);
   *max.mutable_wall_time() = Seconds(2 * 3600);
   *max.mutable_idle_time() = Seconds(2 * 3600);
-  max.set_memory_bytes(std::min(host.memory_bytes, MostMemory(budget)));
+  max.set_memory_bytes(MostMemory(budget));
   max.set_processes(4096);
   max.set_open_files(
       static_cast<int32_t>(std::min<int64_t>(65536, host.open_files)));
   max.set_file_size_bytes(16 * kGiB);
   // A workspace lives in memory.
-  max.set_workspace_bytes(std::min(16 * kGiB, max.memory_bytes()));
+  max.set_workspace_bytes(MostWorkspace(budget));
   max.set_workspace_inodes(kMiB);
   max.set_stack_bytes(kGiB);
   max.set_output_bytes(64 * kMiB);

@@ -136,6 +136,8 @@ class Machine:
         self._command = [
             os.path.join(HERE, "boot"), "--release", release,
             "--timeout", str(seconds), "--share", OUTPUT,
+            # By default a process may have half of what is left for all.
+            "--memory", "6144",
             "--env", "SANDBOX_TESTS_MUST_RUN=1",
             "--env", "SANDBOX_TESTS_LACK=" + ",".join(lacking),
             "--", "/usr/bin/python3", os.path.join(HERE, "inside.py"),

@@ -70,8 +70,8 @@ TEST(Config, DefaultsAreThoseOfTheSchemasComments) {
   const v1::Limits& max = config->requests().max_limits();
   EXPECT_EQ(config->requests().queue_bytes(), 512 << 20);
   EXPECT_EQ(config->requests().memory_budget_bytes(), int64_t{7} << 30);
-  EXPECT_EQ(max.memory_bytes(), int64_t{6464} << 20);
-  EXPECT_EQ(max.workspace_bytes(), int64_t{6464} << 20);
+  EXPECT_EQ(max.memory_bytes(), int64_t{3584} << 20);
+  EXPECT_EQ(max.workspace_bytes(), int64_t{1792} << 20);
   EXPECT_EQ(max.open_files(), 20000);
   EXPECT_EQ(max.cpus(), 2);
 }
@@ -130,11 +130,16 @@ TEST(Config, TheDefaultBudgetLeavesRoomForTheServiceOnEveryHost) {
     const config::v1::Requests& requests = config->requests();
     EXPECT_GE(requests.memory_budget_bytes(), memory / 2);
     EXPECT_LT(requests.memory_budget_bytes() + requests.queue_bytes(), memory);
-    // Two processes that set no limits; one that sets the maximum.
+    // Two processes that set no limits; one that sets the maxima, and another
+    // beside it.
     const v1::Limits& limits = requests.default_limits();
     EXPECT_LE(2 * (limits.memory_bytes() + limits.workspace_bytes()),
               requests.memory_budget_bytes());
-    EXPECT_LT(requests.max_limits().memory_bytes() + limits.workspace_bytes(),
+    const v1::Limits& max = requests.max_limits();
+    EXPECT_GE(max.memory_bytes(), limits.memory_bytes());
+    EXPECT_LE(max.memory_bytes() + max.workspace_bytes() +
+                  std::min(limits.memory_bytes() + limits.workspace_bytes(),
+                           requests.memory_budget_bytes() / 4),
               requests.memory_budget_bytes());
   }
 }
