@@ -155,15 +155,15 @@ void ServerObserver::OnStarted(const JobLabel& job) {
   metrics_->JobStarted(NameOf(job.source));
 }
 
-void ServerObserver::OnFinished(const JobLabel& job,
-                                const v1::JobResult& result) {
+std::function<void()> ServerObserver::OnFinished(const JobLabel& job,
+                                                 const v1::JobResult& result) {
   metrics_->ProcessFinished(result.process(), job.profile);
   LogFields fields = FieldsOf(job);
   fields.push_back({"outcome", OutcomeLabel(result.outcome())});
   AppendProcess(result.process(), &fields);
   fields.push_back({"queue_ms", Milliseconds(result.queue_duration())});
   fields.push_back({"total_ms", Milliseconds(result.total_duration())});
-  LogEvent("job finished", fields);
+  return [fields = std::move(fields)] { LogEvent("job finished", fields); };
 }
 
 void ServerObserver::OnRejected(const JobLabel& job, Rejection why) {

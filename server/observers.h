@@ -36,8 +36,9 @@ class ServerObserver final : public PoolObserver, public JobObserver {
   void OnSupervisorGone(const std::string& reason) override;
 
   void OnStarted(const JobLabel& job) override;
-  // One line in the log: never output, input or environment.
-  void OnFinished(const JobLabel& job, const v1::JobResult& result) override;
+  // One line in the log, after the answer: never output, input or environment.
+  std::function<void()> OnFinished(const JobLabel& job,
+                                   const v1::JobResult& result) override;
   void OnRejected(const JobLabel& job, Rejection why) override;
 
  private:

@@ -1,6 +1,7 @@
 #ifndef PADDOCK_SERVER_JOBS_JOB_OBSERVER_H_
 #define PADDOCK_SERVER_JOBS_JOB_OBSERVER_H_
 
+#include <functional>
 #include <map>
 #include <string>
 
@@ -38,8 +39,10 @@ class JobObserver {
   virtual ~JobObserver() = default;
   // Accepted: OnFinished or OnRejected follows. Before the client hears of it.
   virtual void OnStarted(const JobLabel& job) = 0;
-  // The result is as the client gets it.
-  virtual void OnFinished(const JobLabel& job, const v1::JobResult& result) = 0;
+  // The result is as the client will get it. What this returns is called once
+  // the answer is on its way: for what the client need not wait for.
+  virtual std::function<void()> OnFinished(const JobLabel& job,
+                                           const v1::JobResult& result) = 0;
   virtual void OnRejected(const JobLabel& job, Rejection why) = 0;
 };
 

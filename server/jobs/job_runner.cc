@@ -214,8 +214,10 @@ void JobRunner::Finish(const std::shared_ptr<Job>& job, RunReport report) {
   }
   JobEnd end;
   end.result = MakeResult(*job, std::move(report));
-  observer_->OnFinished(job->label, end.result);
+  const std::function<void()> after =
+      observer_->OnFinished(job->label, end.result);
   job->done(std::move(end));
+  after();
   Forget(job);
 }
 

@@ -11,13 +11,16 @@ namespace {
 class CountingObserver : public JobObserver {
  public:
   void OnStarted(const JobLabel&) override { ++started; }
-  void OnFinished(const JobLabel&, const v1::JobResult&) override {
+  std::function<void()> OnFinished(const JobLabel&,
+                                   const v1::JobResult&) override {
     EXPECT_GT(started, finished);
     ++finished;
+    return [this] { ++told_after; };
   }
   void OnRejected(const JobLabel&, Rejection why) override { rejected = why; }
   std::atomic<int> started = 0;
   std::atomic<int> finished = 0;
+  std::atomic<int> told_after = 0;
   std::atomic<std::optional<Rejection>> rejected;
 };
 
@@ -88,6 +91,7 @@ TEST_F(JobRunnerTest, ASuccessIsDecidedByNothing) {
   EXPECT_TRUE(runner_.WaitUntilIdle(absl::Seconds(5)));
   EXPECT_EQ(observer_.started, 1);
   EXPECT_EQ(observer_.finished, 1);
+  EXPECT_EQ(observer_.told_after, 1);
 }
 
 TEST_F(JobRunnerTest, AFailureNamesTheRunThatDecided) {
