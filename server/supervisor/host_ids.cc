@@ -121,10 +121,12 @@ absl::StatusOr<std::vector<SlotIds>> ShareOutIds(
   common.first += common.count / 2;
   common.count -= common.count / 2;
   const int64_t each = (common.count - slots) / slots;
-  if (each < kLeastPerSlot && HasHostRoot(uids)) {
+  if (each < kLeastPerSlot && (HasHostRoot(uids) || HasHostRoot(gids))) {
     return absl::FailedPreconditionError(absl::StrCat(
-        "this user namespace maps root of the one around it and too few other "
-        "ids, so programs would have to run as root: map at least ",
+        "this user namespace maps root of the one around it, user or group, "
+        "and "
+        "too few other ids, so programs would have to run as root: map at "
+        "least ",
         2 * slots * (kLeastPerSlot + 1),
         " ids, as podman --uidmap 0:100000:65536 does, or none but an "
         "ordinary user's"));

@@ -17,8 +17,8 @@ struct ImageSource {
 // Builds, at the empty directory `tree`, the mount tree that every sandbox of
 // the image gets a clone of: a small read-only tmpfs with the image's top-level
 // directories mounted read-only, nosuid and nodev, /dev, and empty mount points
-// for /proc, /tmp and /work. Needs CAP_SYS_ADMIN and CAP_MKNOD, and a mount
-// namespace of one's own in which nothing is shared.
+// for /proc, /tmp and /work. Needs CAP_SYS_ADMIN and a mount namespace of
+// one's own in which nothing is shared.
 absl::Status BuildImageTree(const ImageSource& image, const std::string& tree);
 
 }  // namespace paddock

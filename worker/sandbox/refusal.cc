@@ -22,16 +22,19 @@ std::string ReadText(const std::string& path, size_t most = 64 << 10) {
   return ReadFileAt(AT_FDCWD, path, most).value_or("");
 }
 
-bool UsedUp(init::SetupStep step, int error) {
+bool UsedUp(init::SetupStep step, absl::string_view what, int error) {
   using enum init::SetupStep;
-  return error == ENOSPC && (step == kNone || step == kCloneInit ||
-                             step == kUnshareUser || step == kUnshareCgroup);
+  return error == ENOSPC &&
+         (step == kCloneInit || step == kUnshareUser ||
+          step == kUnshareCgroup ||
+          (step == kNone && (absl::StartsWith(what, "unshare") ||
+                             absl::StartsWith(what, "clone"))));
 }
 
 // Cause and fix; empty if `error` is no refusal.
-std::string Explanation(init::SetupStep step, int error,
+std::string Explanation(init::SetupStep step, absl::string_view what, int error,
                         const Confinement& confinement) {
-  if (UsedUp(step, error)) {
+  if (UsedUp(step, what, error)) {
     return confinement.no_more_of.empty()
                ? "a limit user.max_*_namespaces is reached: raise it with "
                  "sysctl(8)"
@@ -55,6 +58,8 @@ std::string Explanation(init::SetupStep step, int error,
         "apparmor=unconfined; in config.json no apparmorProfile), or allow "
         "mount, umount and pivot_root in it");
   }
+  // Filters answer EPERM or ENOSYS; this is a file's mode, or a module's doing.
+  if (error == EACCES) return "";
   if (confinement.filtered) {
     return "paddockd runs under a seccomp filter, a container's or a "
            "service's, "
@@ -108,7 +113,7 @@ Confinement ReadConfinement() {
 absl::Status ExplainRefusal(const absl::Status& status, init::SetupStep step,
                             const Confinement& confinement) {
   const std::string explanation =
-      Explanation(step, ErrnoOf(status), confinement);
+      Explanation(step, status.message(), ErrnoOf(status), confinement);
   if (explanation.empty()) return status;
   absl::Status refused = absl::FailedPreconditionError(absl::StrCat(
       status.message(), ": ", explanation, " (deploy/CONTAINERS.md)"));
