@@ -53,7 +53,8 @@ make_exchange() { # COMMAND [ARG...]
   here=$(pwd -P)
   mkdir -m 700 "$work/x"
   {
-    for folder in "$here" "${shares[@]}" "$modroot/lib/modules/$version"; do
+    for folder in "$here" "$root" "${shares[@]}" \
+      "$modroot/lib/modules/$version"; do
       quote keep "$folder"
     done
     for folder in "${rwdirs[@]}"; do quote write_through "rw$((i++))" "$folder"; done
