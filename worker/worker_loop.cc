@@ -245,14 +245,17 @@ absl::Status WorkerLoop::HandleRun(internal::v1::RunRequest* request) {
                       return CancelledDuringRun(id);
                     }});
   report.prepare += waited;
-  Bury(std::move(program).TakeParts());
-  if (channel_closed_) return absl::OkStatus();  // nobody waits for the result
-  if (report.reason == EndReason::kSandboxFailed) {
-    CountSetupFailure(report.failed_step);
-    spdlog::error("run {}: {}", request->run_id(), report.message);
+  absl::Status sent;
+  if (!channel_closed_) {  // else nobody waits for the result
+    if (report.reason == EndReason::kSandboxFailed) {
+      CountSetupFailure(report.failed_step);
+      spdlog::error("run {}: {}", request->run_id(), report.message);
+    }
+    sent = SendFinished(request->run_id(),
+                        ToProcessResult(spec, std::move(report)));
   }
-  return SendFinished(request->run_id(),
-                      ToProcessResult(spec, std::move(report)));
+  Bury(std::move(program).TakeParts());  // which the answer need not wait for
+  return sent;
 }
 
 absl::Status WorkerLoop::SendFinished(uint64_t run_id,
