@@ -5,6 +5,8 @@
 #include <map>
 #include <set>
 
+#include "absl/algorithm/container.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "google/protobuf/descriptor.h"
@@ -197,12 +199,19 @@ namespace {
 
 void EmitMessage(const Message& message, YAML::Emitter* out);
 
+// Quoted wherever yaml-cpp's own choice would not come back as it was: it
+// writes a carriage return as it stands, and reads it as the end of the line.
+void EmitScalar(const std::string& text, YAML::Emitter* out) {
+  const bool plain = absl::c_all_of(text, absl::ascii_isprint);
+  *out << (plain ? YAML::Auto : YAML::DoubleQuoted) << text;
+}
+
 // `index` is -1 for a field that is not repeated.
 void EmitValue(const Message& message, const FieldDescriptor* field, int index,
                YAML::Emitter* out) {
   const Reflection* reflection = message.GetReflection();
   if (!IsPlainMessage(field)) {
-    *out << GetScalar(message, field, index);
+    EmitScalar(GetScalar(message, field, index), out);
   } else if (index >= 0) {
     EmitMessage(reflection->GetRepeatedMessage(message, field, index), out);
   } else {
@@ -232,7 +241,9 @@ void EmitMap(const Message& message, const FieldDescriptor* field,
   if (entries.empty()) *out << YAML::Flow;
   *out << YAML::BeginMap;
   for (const auto& [key, entry] : entries) {
-    *out << YAML::Key << key << YAML::Value;
+    *out << YAML::Key;
+    EmitScalar(key, out);
+    *out << YAML::Value;
     EmitValue(*entry, type->map_value(), -1, out);
   }
   *out << YAML::EndMap;

@@ -8,6 +8,7 @@
 #include "google/protobuf/duration.pb.h"
 #include "server/config/scalar_text.h"
 #include "worker/base/status_macros.h"
+#include "worker/base/utf8.h"
 
 namespace paddock {
 namespace {
@@ -58,6 +59,15 @@ absl::StatusOr<bool> ParseBool(const std::string& text) {
       absl::StrCat("expected true or false, got '", text, "'"));
 }
 
+// What protobuf, and what reads a path or a variable, would not take as it is.
+absl::Status CheckText(const std::string& text) {
+  if (!IsValidUtf8(text)) return absl::InvalidArgumentError("not UTF-8");
+  if (text.find('\0') != std::string::npos) {
+    return absl::InvalidArgumentError("holds a NUL character");
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 bool IsPlainMessage(const FieldDescriptor* field) {
@@ -103,6 +113,7 @@ absl::Status SetScalar(const std::string& text, const FieldDescriptor* field,
       return absl::OkStatus();
     }
     case FieldDescriptor::CPPTYPE_STRING:
+      RETURN_IF_ERROR(CheckText(text));
       add ? to->AddString(message, field, text)
           : to->SetString(message, field, text);
       return absl::OkStatus();

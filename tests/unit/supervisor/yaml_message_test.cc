@@ -54,6 +54,50 @@ log:
   EXPECT_EQ(config.shutdown().grace().nanos(), 500000000);
 }
 
+TEST(YamlMessage, WritesTextSoThatItComesBackAsItWas) {
+  for (const char* text : {"",
+                           " ",
+                           "two words",
+                           "a: b",
+                           "#",
+                           "- x",
+                           "~",
+                           "0660",
+                           "line\nline\n",
+                           "ends in\r",
+                           "\r\n",
+                           "tab\t",
+                           "\x01\x7f",
+                           "caf\xc3\xa9",
+                           "\xc2\x85",
+                           "\xe2\x80\xa8",
+                           "\xef\xbb\xbf",
+                           "\xf0\x9f\x90\xb4",
+                           "\"\\\"",
+                           "'"}) {
+    Config config;
+    config.mutable_listen()->set_grpc_address(text);
+    (*config.mutable_sandbox()->add_images()->mutable_env())[text] = text;
+    Config again;
+    EXPECT_THAT(ApplyYaml(ToYaml(config), &again), IsEmpty()) << text;
+    EXPECT_TRUE(
+        google::protobuf::util::MessageDifferencer::Equals(config, again))
+        << ToYaml(config);
+  }
+}
+
+TEST(YamlMessage, RefusesTextThatIsNotUtf8OrHoldsNul) {
+  Config config;
+  EXPECT_THAT(
+      ApplyYaml("listen: {http_address: \"a\xff\", unix_socket: "
+                "\"/run/a\\0b\"}",
+                &config),
+      ElementsAre("listen.http_address: not UTF-8 (line 1)",
+                  "listen.unix_socket: holds a NUL character (line 1)"));
+  EXPECT_THAT(ApplyValue("listen.http_address", "\xff", &config),
+              ElementsAre("listen.http_address: not UTF-8"));
+}
+
 TEST(YamlMessage, LeavesWhatIsNotNamedAndReplacesLists) {
   Config config;
   config.mutable_listen()->set_http_address("kept:1");
