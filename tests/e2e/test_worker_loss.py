@@ -5,11 +5,13 @@ import itertools
 import os
 import random
 import signal
+import subprocess
 import threading
 import time
 
 from harness import jobs
 from harness import leftovers
+from harness import server as servers
 from harness.metrics import Scrape
 from harness.server import wait_until
 from harness.time_scale import SCALE
@@ -149,6 +151,32 @@ def test_workers_that_keep_dying_do_not_end_the_service(start_server):
             kill(pid)
         time.sleep(0.1)
     wait_until(api.all_idle, 30)
+    assert api.run("/bin/true").outcome == jobs.SUCCEEDED
+
+
+def allow_network_namespaces(server, count):
+    """In the service's own user namespace: the host's limit stays as it is."""
+    subprocess.run(["nsenter", "--user", f"--target={server.pid}", "sh", "-c",
+                    f"echo {count} >/proc/sys/user/max_net_namespaces"],
+                   check=True)
+
+
+def test_a_host_that_refuses_after_the_start_does_not_end_the_service(
+        start_server):
+    """Before, nobody is served yet, and it says what to change and ends
+    (test_refusing_hosts.py). Later the refusal may pass."""
+    server = start_server({"workers": {"count": 1}},
+                          user=servers.FEW_CAPABILITIES)
+    api = jobs.Api(server.channel)
+    allow_network_namespaces(server, 0)
+    kill(worker_pids(server)[0])
+    for delay in ("100ms", "200ms", "400ms"):
+        said = f"ended with exit status 78; the next one starts in {delay}"
+        wait_until(lambda: said in server.log(), 20)
+    assert "user.max_net_namespaces is 0" in server.log()
+    assert server.poll() is None
+    allow_network_namespaces(server, 1000)
+    wait_until(api.all_idle, 20)
     assert api.run("/bin/true").outcome == jobs.SUCCEEDED
 
 
