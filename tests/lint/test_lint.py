@@ -53,6 +53,11 @@ def test_bad_text_is_found(line):
     assert len(errors) == 1
 
 
+def test_what_a_fuzz_target_found_is_not_read_as_text():
+    assert not text.is_text("tests/fuzz/regressions/config/stray-comma")
+    assert text.is_text("tests/fuzz/config_fuzz.cc")
+
+
 def test_length_is_a_warning_and_then_an_error():
     good, longer, too_long = ("x\n" * n for n in (400, 401, 501))
     assert text.check("a.cc", good) == ([], [])

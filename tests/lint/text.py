@@ -13,6 +13,12 @@ _MACHINE_PATHS = re.compile(
     "/(home|Users)/[A-Za-z]|/wo" "rk/(main|shared|wt-|[.]lib)|[.]py" "env")
 _SOURCES = (".cc", ".h", ".py", ".sh", ".proto", "CMakeLists.txt")
 _NOT_TEXT = ("package-lock.json", "LICENSE", ".png", ".pb", ".bin")
+# Bytes as a fuzz target found them.
+_RAW = ("tests/fuzz/regressions/",)
+
+
+def is_text(path):
+    return not path.endswith(_NOT_TEXT) and not path.startswith(_RAW)
 
 
 def check(path, text):
@@ -43,7 +49,7 @@ def main():
     errors, warnings = [], []
     count = 0
     for path in repository.files():
-        if path.endswith(_NOT_TEXT):
+        if not is_text(path):
             continue
         try:
             text = repository.read(path)
