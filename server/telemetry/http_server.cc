@@ -1,6 +1,8 @@
 #include "server/telemetry/http_server.h"
 
 #include <civetweb.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <iterator>
@@ -48,6 +50,30 @@ Answer AnswerTo(absl::string_view path,
           "/metrics, /healthz and /readyz are here\n"};
 }
 
+// Where on the descriptor table the listener of a young process stands.
+constexpr int kMostDescriptors = 1024;
+
+// The descriptor that listens on TCP `port`, which civetweb keeps to itself; -1
+// if there is none.
+int FindListener(int port) {
+  for (int fd = 0; fd < kMostDescriptors; ++fd) {
+    int listens = 0;
+    socklen_t size = sizeof(listens);
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0 ||
+        listens == 0) {
+      continue;
+    }
+    sockaddr_in6 address = {};  // its port stands where sockaddr_in has it
+    size = sizeof(address);
+    if (getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0 &&
+        (address.sin6_family == AF_INET || address.sin6_family == AF_INET6) &&
+        ntohs(address.sin6_port) == port) {
+      return fd;
+    }
+  }
+  return -1;
+}
+
 // Its messages are about bad clients; ours about a failed start come from
 // mg_error_data.
 int DropMessage(const mg_connection*, const char*) { return 1; }
@@ -59,7 +85,11 @@ HttpServer::HttpServer(std::vector<const prometheus::Collectable*> collected,
     : collected_(std::move(collected)), is_serving_(std::move(is_serving)) {}
 
 HttpServer::~HttpServer() {
-  if (context_ != nullptr) mg_stop(context_);
+  if (context_ == nullptr) return;
+  // Its thread looks every two seconds whether it is to stop, and when the
+  // listener has something to say.
+  if (listener_ >= 0) shutdown(listener_, SHUT_RDWR);
+  mg_stop(context_);
 }
 
 int HttpServer::Handle(mg_connection* connection, void* server) {
@@ -112,6 +142,7 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(
   }
   mg_set_request_handler(server->context_, "/", &HttpServer::Handle,
                          server.get());
+  server->listener_ = FindListener(server->port());
   return server;
 }
 

@@ -43,6 +43,7 @@ class HttpServer {
   const std::vector<const prometheus::Collectable*> collected_;
   const std::function<bool()> is_serving_;
   mg_context* context_ = nullptr;
+  int listener_ = -1;  // civetweb's
 };
 
 }  // namespace paddock
