@@ -169,9 +169,11 @@ def test_server_process_killed(start_server, bomb):
     wait_until(lambda: not programs(server), 5)
 
     def serves():
-        try:
-            return api.run("/bin/true").outcome == jobs.SUCCEEDED
-        except grpc.RpcError:
-            return False
-    api = jobs.Api(server.new_channel())
+        # A channel that was refused waits for seconds before it tries again.
+        with server.new_channel() as channel:
+            try:
+                result = jobs.Api(channel).run("/bin/true")
+            except grpc.RpcError:
+                return False
+        return result.outcome == jobs.SUCCEEDED
     wait_until(serves, 20, 0.1)
