@@ -3,6 +3,8 @@
 import os
 import subprocess
 
+import pytest
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 BOOT = os.path.join(HERE, "boot")
 E2E = os.path.join(os.path.dirname(HERE), "e2e")
@@ -27,6 +29,17 @@ def boot(*arguments, seconds=300):
                           text=True, timeout=seconds, check=False)
 
 
+@pytest.fixture(name="endless", scope="module", autouse=True)
+def _endless():
+    """Waits for its time-out beside the other machines."""
+    with subprocess.Popen(
+            [BOOT, "--timeout", "45", "--", "sh", "-c", "echo up; sleep 600"],
+            cwd=HERE, text=True, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE) as process:
+        yield process
+        process.terminate()
+
+
 def test_output_and_status_come_back_and_files_do_not():
     mark = os.path.join(HERE, "written-in-the-guest")
     done = boot("--", "sh", "-c",
@@ -38,13 +51,6 @@ def test_output_and_status_come_back_and_files_do_not():
     assert release.startswith("6.1.")
     assert cgroup == "0::/command"  # one line: pure v2
     assert not os.path.exists(mark)
-
-
-def test_a_command_that_does_not_end_is_stopped():
-    done = boot("--timeout", "45", "--", "sh", "-c", "echo up; sleep 600")
-    assert done.returncode == 124
-    assert done.stdout == "up\n"
-    assert "time-out" in done.stderr
 
 
 def test_a_user_has_a_delegated_cgroup():
@@ -70,3 +76,10 @@ def test_what_cannot_be_run_is_said():
     done = boot("--cpus", "many", "--", "true")
     assert done.returncode == 125
     assert "--cpus" in done.stderr
+
+
+def test_a_command_that_does_not_end_is_stopped(endless):
+    stdout, stderr = endless.communicate(timeout=300)
+    assert endless.returncode == 124
+    assert stdout == "up\n"
+    assert "time-out" in stderr
