@@ -74,7 +74,8 @@ void CheckDefaultsBelowMaxima(const config::v1::Requests& requests,
       problems->push_back(absl::StrCat(
           "requests.default_limits.", field->name(), ": ",
           GetScalar(limits, field, -1), " is above requests.max_limits.",
-          field->name(), ", ", GetScalar(max, field, -1)));
+          field->name(), ", ", GetScalar(max, field, -1),
+          ": lower the first or raise the second"));
     }
   }
 }
@@ -95,13 +96,14 @@ void CheckMemoryBudget(const config::v1::Requests& requests,
         "requests.memory_budget_bytes: ", budget,
         " is less than memory_bytes and workspace_bytes of "
         "requests.default_limits together: no process without limits of its "
-        "own could run"));
+        "own could run. Lower these or raise it"));
   }
   if (requests.max_limits().memory_bytes() > budget) {
     problems->push_back(absl::StrCat("requests.max_limits.memory_bytes: ",
                                      requests.max_limits().memory_bytes(),
                                      " is above requests.memory_budget_bytes, ",
-                                     budget));
+                                     budget,
+                                     ": lower the first or raise the second"));
   }
 }
 
@@ -134,7 +136,8 @@ void CheckRequests(const config::v1::Requests& requests, const HostFacts& host,
   if (requests.queue_bytes() < requests.max_request_bytes()) {
     problems->push_back(absl::StrCat(
         "requests.queue_bytes: ", requests.queue_bytes(),
-        " is less than max_request_bytes, ", requests.max_request_bytes()));
+        " is less than max_request_bytes, ", requests.max_request_bytes(),
+        ": raise the first or lower the second"));
   }
   CheckMemoryBudget(requests, problems);
   if (requests.queue_capacity() < 0 ||

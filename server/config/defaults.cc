@@ -25,15 +25,17 @@ Duration Seconds(int64_t seconds) {
   return duration;
 }
 
+// Room for the largest request that can be asked for, on every host.
 int64_t QueueBytes(const HostFacts& host) {
   return std::clamp(host.memory_bytes / 16, 128 * kMiB, kGiB);
 }
 
-int64_t MemoryBudget(const HostFacts& host) {
+int64_t MemoryBudget(const HostFacts& host, int64_t queue_bytes) {
   // Of the server, the workers, and results on their way.
   const int64_t service = std::max(host.memory_bytes / 16, 256 * kMiB);
-  return std::max(host.memory_bytes - QueueBytes(host) - service,
-                  host.memory_bytes / 2);
+  // What the operator wrote is not checked yet.
+  const int64_t queue = std::clamp(queue_bytes, int64_t{0}, host.memory_bytes);
+  return std::max(host.memory_bytes - queue - service, host.memory_bytes / 2);
 }
 
 // Of memory_bytes and of workspace_bytes: two processes that set neither fit.
@@ -105,10 +107,10 @@ bool Exceeds(const Message& a, const Message& b, const FieldDescriptor* field) {
   }
 }
 
-// Copies the fields of `from` that `to` lacks; with `bound`, those above its
-// fields' values take these instead.
-void CopyMissing(const v1::Limits& from, const v1::Limits* bound,
-                 v1::Limits* to) {
+// Copies the fields of `from` that `to` lacks; those below their field of
+// `least`, or above that of `most`, take its value instead.
+void CopyMissing(const v1::Limits& from, const v1::Limits& least,
+                 const v1::Limits& most, v1::Limits* to) {
   const auto* type = v1::Limits::descriptor();
   const auto* reflection = to->GetReflection();
   for (int i = 0; i < type->field_count(); ++i) {
@@ -117,12 +119,29 @@ void CopyMissing(const v1::Limits& from, const v1::Limits* bound,
         reflection->HasField(*to, field)) {
       continue;
     }
-    const bool above = bound != nullptr && Exceeds(from, *bound, field);
-    v1::Limits one = above ? *bound : from;
+    const bool below =
+        reflection->HasField(least, field) && Exceeds(least, from, field);
+    const bool above =
+        reflection->HasField(most, field) && Exceeds(from, most, field);
+    v1::Limits one = below ? least : above ? most : from;
     for (int j = 0; j < type->field_count(); ++j) {
       if (j != i) reflection->ClearField(&one, type->field(j));
     }
     to->MergeFrom(one);
+  }
+}
+
+void FillSizes(const HostFacts& host, config::v1::Requests* requests) {
+  if (!requests->has_queue_bytes()) {
+    requests->set_queue_bytes(QueueBytes(host));
+  }
+  if (!requests->has_max_request_bytes()) {
+    requests->set_max_request_bytes(
+        std::min(64 * kMiB, requests->queue_bytes()));
+  }
+  if (!requests->has_memory_budget_bytes()) {
+    requests->set_memory_budget_bytes(
+        MemoryBudget(host, requests->queue_bytes()));
   }
 }
 
@@ -155,11 +174,8 @@ config::v1::Config DefaultConfig(const HostFacts& host) {
       host.cpus, 1, std::min<int64_t>(kMostWorkers, fitting))));
   config.mutable_workers()->set_warm_sandboxes(1);
   config.mutable_workers()->set_user(kDefaultServiceUser);
-  config.mutable_requests()->set_max_request_bytes(64 * kMiB);
   config.mutable_requests()->set_inline_budget_bytes(3 * kMiB);
   config.mutable_requests()->set_queue_capacity(1024);
-  config.mutable_requests()->set_queue_bytes(QueueBytes(host));
-  config.mutable_requests()->set_memory_budget_bytes(MemoryBudget(host));
   config.mutable_log()->set_level("info");
   config.mutable_log()->set_format("text");
   *config.mutable_shutdown()->mutable_drain_delay() = Seconds(0);
@@ -170,9 +186,17 @@ config::v1::Config DefaultConfig(const HostFacts& host) {
 
 void FillUnset(const HostFacts& host, config::v1::Config* config) {
   config::v1::Requests* requests = config->mutable_requests();
+  FillSizes(host, requests);
   const int64_t budget = requests->memory_budget_bytes();
-  CopyMissing(MaxLimits(host, budget), nullptr, requests->mutable_max_limits());
-  CopyMissing(DefaultLimits(budget), &requests->max_limits(),
+  v1::Limits wanted = requests->default_limits();
+  // What the host has is no matter of wishes.
+  wanted.clear_cpus();
+  wanted.clear_open_files();
+  if (wanted.memory_bytes() > budget) wanted.clear_memory_bytes();
+  CopyMissing(MaxLimits(host, budget), /*least=*/wanted, /*most=*/{},
+              requests->mutable_max_limits());
+  CopyMissing(DefaultLimits(budget), /*least=*/{},
+              /*most=*/requests->max_limits(),
               requests->mutable_default_limits());
   for (config::v1::Image& image :
        *config->mutable_sandbox()->mutable_images()) {

@@ -32,9 +32,11 @@ inline constexpr int64_t kLastHostId = (int64_t{1} << 32) - 2;
 // Every field that has no notion of being unset, at its default.
 config::v1::Config DefaultConfig(const HostFacts& host);
 
-// Fills what may be unset, the limits, the images' environments and the
-// profiles. A default limit is never above its maximum: the maximum an operator
-// lowered wins over a default nobody wrote.
+// Fills what may be unset: sizes and limits of requests, the images'
+// environments and the profiles. What nobody wrote follows what the operator
+// wrote: a maximum that was lowered lowers the default limit, a default limit
+// that was raised raises the maximum, as far as the host has it, and a smaller
+// queue lowers the largest request.
 void FillUnset(const HostFacts& host, config::v1::Config* config);
 
 }  // namespace paddock

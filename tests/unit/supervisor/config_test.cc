@@ -6,6 +6,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "absl/strings/str_cat.h"
 #include "google/protobuf/util/message_differencer.h"
 #include "server/config/command_line.h"
 #include "server/config/load_config.h"
@@ -158,8 +159,57 @@ TEST(Config, MemoryThatNoProcessCouldHaveIsRefused) {
       "requests: {memory_budget_bytes: 1GiB, max_limits: {memory_bytes: 2GiB}}",
       "requests.max_limits.memory_bytes: 2147483648 is above "
       "requests.memory_budget_bytes, 1073741824");
-  ExpectRefused("requests: {queue_bytes: 1MiB}",
+  ExpectRefused("requests: {queue_bytes: 1MiB, max_request_bytes: 2MiB}",
                 "requests.queue_bytes: 1048576 is less than max_request_bytes");
+}
+
+TEST(Config, WhatNobodyWroteFollowsWhatTheOperatorWrote) {
+  for (const int64_t mib : {256, 512, 1024, 2048, 8192, 65536}) {
+    HostFacts host = kHost;
+    host.memory_bytes = mib << 20;
+    EXPECT_TRUE(Load("", {}, host).ok()) << mib;
+    for (const char* field :
+         {"max_request_bytes: 64KiB", "max_request_bytes: 95MiB",
+          "queue_bytes: 64KiB", "queue_bytes: 1MiB", "queue_bytes: 8GiB",
+          "memory_budget_bytes: 64MiB", "memory_budget_bytes: 128GiB",
+          "max_limits: {memory_bytes: 16MiB}",
+          "max_limits: {memory_bytes: 128MiB}",
+          "max_limits: {workspace_bytes: 1MiB}",
+          "max_limits: {workspace_bytes: 1GiB}", "max_limits: {wall_time: 1s}",
+          "default_limits: {memory_bytes: 16MiB}",
+          "default_limits: {memory_bytes: 96MiB}",
+          "default_limits: {workspace_bytes: 96MiB}",
+          "default_limits: {cpu_time: 3h}", "default_limits: {wall_time: 24h}",
+          "default_limits: {output_bytes: 80MiB}"}) {
+      const auto config =
+          Load(absl::StrCat("requests: {", field, "}"), {}, host);
+      EXPECT_TRUE(config.ok()) << mib << " MiB, " << config.status();
+    }
+  }
+}
+
+TEST(Config, AQueueThatWasSetMovesRequestsAndBudget) {
+  const auto small = Load("requests: {queue_bytes: 8MiB}");
+  ASSERT_TRUE(small.ok()) << small.status();
+  EXPECT_EQ(small->requests().max_request_bytes(), 8 << 20);
+  EXPECT_EQ(small->requests().memory_budget_bytes(), int64_t{7672} << 20);
+  const auto large = Load("requests: {queue_bytes: 2GiB}");
+  ASSERT_TRUE(large.ok()) << large.status();
+  EXPECT_EQ(large->requests().max_request_bytes(), 64 << 20);
+  EXPECT_EQ(large->requests().memory_budget_bytes(), int64_t{5632} << 20);
+}
+
+TEST(Config, ARaisedDefaultRaisesTheMaximumNobodyWrote) {
+  const auto config = Load("requests: {default_limits: {memory_bytes: 5GiB}}");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->requests().max_limits().memory_bytes(), int64_t{5} << 30);
+  // Not beyond what the host has.
+  ExpectRefused("requests: {default_limits: {memory_bytes: 8GiB}}",
+                "requests.default_limits.memory_bytes: 8GiB is above "
+                "requests.max_limits.memory_bytes, 3584MiB: lower the first");
+  ExpectRefused("requests: {default_limits: {cpus: 3}}",
+                "requests.default_limits.cpus: 3 is above "
+                "requests.max_limits.cpus, 2: lower the first");
 }
 
 TEST(Config, ManyCpusStillFitTheHostIds) {
