@@ -240,10 +240,17 @@ absl::Status WorkerLoop::HandleRun(internal::v1::RunRequest* request) {
     message.mutable_started()->set_run_id(request->run_id());
     RETURN_IF_ERROR(SendMessage(channel_.get(), message));
   }
-  RunReport report =
-      program.Wait({channel_.get(), [this, id = request->run_id()] {
-                      return CancelledDuringRun(id);
-                    }});
+  RunReport report = program.Wait(
+      {.cancel_fd = channel_.get(),
+       .cancelled = [this,
+                     id = request->run_id()] { return CancelledDuringRun(id); },
+       // The host does not wait for what earlier programs held until this one,
+       // however long it runs, is done.
+       .do_chore =
+           [this] {
+             if (!dead_.empty()) TearDownOne();
+             return !dead_.empty();
+           }});
   report.prepare += waited;
   absl::Status sent;
   if (!channel_closed_) {  // else nobody waits for the result

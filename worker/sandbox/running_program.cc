@@ -30,6 +30,9 @@ using init::SetupStep;
 
 // Bounds a kernel that does not let go; never met in a normal run.
 constexpr absl::Duration kDeathTimeout = absl::Seconds(30);
+// What a chore may take, and how long the program is left alone after one.
+constexpr absl::Duration kChoreTime = absl::Milliseconds(20);
+constexpr absl::Duration kChoreInterval = absl::Milliseconds(20);
 // All outputs of one run together: they travel in one message.
 constexpr int64_t kOutputBudgetBytes = 64 << 20;
 
@@ -106,8 +109,8 @@ absl::Status RunningProgram::SendPlan() {
   return SendPacket(parts_.plan_.get(), plan, descriptors);
 }
 
-RunReport RunningProgram::Wait(const CancelSource& cancel) {
-  if (started_) WatchUntilEnded(cancel);
+RunReport RunningProgram::Wait(const Surroundings& surroundings) {
+  if (started_) WatchUntilEnded(surroundings);
   FinishGroup();
   if (started_) {
     Decide();
@@ -122,13 +125,25 @@ bool RunningProgram::Ended() const {
          report_.failed_step != SetupStep::kNone;
 }
 
-void RunningProgram::WatchUntilEnded(const CancelSource& cancel) {
+// Infinite where there is none, or a limit could be passed meanwhile.
+absl::Duration RunningProgram::UntilNextChore(absl::Duration now) const {
+  const absl::Duration wait = std::max(absl::ZeroDuration(), next_chore_ - now);
+  return now + wait + kChoreTime < clock_.NextLook() ? wait
+                                                     : absl::InfiniteDuration();
+}
+
+void RunningProgram::WatchUntilEnded(const Surroundings& surroundings) {
   while (!Ended()) {
     const absl::Duration now = MonotonicNow() - start_;
     if (killed_.has_value()) {
       if (MonotonicNow() - killed_at_ > kDeathTimeout) return;
     } else if (now >= clock_.NextLook()) {
       LookAtClock();
+      continue;
+    } else if (UntilNextChore(now) == absl::ZeroDuration()) {
+      next_chore_ = surroundings.do_chore && surroundings.do_chore()
+                        ? MonotonicNow() - start_ + kChoreInterval
+                        : absl::InfiniteDuration();
       continue;
     }
     pollfd fds[] = {
@@ -138,10 +153,11 @@ void RunningProgram::WatchUntilEnded(const CancelSource& cancel) {
         {err_.fd(), POLLIN, 0},
         {parts_.listener_.get(), POLLIN, 0},
         {killed_ ? -1 : parts_.cgroup_->oom_event_fd(), POLLIN, 0},
-        {killed_ ? -1 : cancel.fd, POLLIN, 0},
+        {killed_ ? -1 : surroundings.cancel_fd, POLLIN, 0},
     };
-    const timespec timeout =
-        absl::ToTimespec(killed_ ? absl::Seconds(1) : clock_.NextLook() - now);
+    const timespec timeout = absl::ToTimespec(
+        killed_ ? absl::Seconds(1)
+                : std::min(clock_.NextLook() - now, UntilNextChore(now)));
     if (ppoll(fds, std::size(fds), &timeout, nullptr) <= 0) continue;
     if (fds[1].revents != 0) OnPlanSocket();
     if (fds[0].revents != 0) OnStatus();
@@ -149,7 +165,9 @@ void RunningProgram::WatchUntilEnded(const CancelSource& cancel) {
     if (fds[3].revents != 0) err_.ReadSome();
     if (fds[4].revents != 0) OnListener(fds[4].revents);
     if (fds[5].revents != 0) OnOomEvent();
-    if (fds[6].revents != 0 && cancel.cancelled()) Kill(EndReason::kCancelled);
+    if (fds[6].revents != 0 && surroundings.cancelled()) {
+      Kill(EndReason::kCancelled);
+    }
     if ((spec_.stdout_capture.kill_on_overflow && out_.overflowed()) ||
         (spec_.stderr_capture.kill_on_overflow && err_.overflowed())) {
       Kill(EndReason::kOutput);

@@ -13,11 +13,16 @@
 
 namespace paddock {
 
-// One descriptor that can end a run from outside: the server's channel.
-struct CancelSource {
-  int fd = -1;
-  // Called when `fd` is readable. True: kill the program.
+// What else the thread that watches a program attends to.
+struct Surroundings {
+  // One descriptor that can end the run from outside: the server's channel.
+  int cancel_fd = -1;
+  // Called when `cancel_fd` is readable. True: kill the program.
   std::function<bool()> cancelled;
+  // A short piece of other work, of some milliseconds. Called now and then
+  // while a program runs for long and no limit is near, until it says false:
+  // there is none.
+  std::function<bool()> do_chore;
 };
 
 // A program that has its plan. Process: worker.
@@ -31,17 +36,21 @@ class RunningProgram {
 
   // Watches limits until the program has ended or had to be killed, kills what
   // is left of its group, and reads what there is to know.
-  RunReport Wait(const CancelSource& cancel);
+  RunReport Wait(const Surroundings& surroundings);
 
   // Of the dead sandbox, after Wait.
   DeadSandbox TakeParts() && { return std::move(parts_); }
 
  private:
+  // Most programs end before this, and are watched undisturbed.
+  static constexpr absl::Duration kChoresFrom = absl::Milliseconds(100);
+
   absl::Status Prepare();
   absl::Status SendPlan();
   void Fail(init::SetupStep step, const absl::Status& status);
 
-  void WatchUntilEnded(const CancelSource& cancel);
+  void WatchUntilEnded(const Surroundings& surroundings);
+  absl::Duration UntilNextChore(absl::Duration now) const;
   void OnStatus();
   void OnPlanSocket();
   void OnListener(int events);
@@ -68,6 +77,7 @@ class RunningProgram {
   absl::Time start_;
   absl::Time end_;
   absl::Duration cpu_before_;
+  absl::Duration next_chore_ = kChoresFrom;  // since start_
 };
 
 }  // namespace paddock

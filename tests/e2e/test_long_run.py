@@ -1,0 +1,37 @@
+"""What earlier jobs held goes although their worker is busy again."""
+
+import os
+
+import pytest
+
+from harness import jobs
+from harness import leftovers
+from harness.server import wait_until
+
+
+@pytest.fixture(scope="session")
+def server_config():
+    return {"workers": {"count": 1}}
+
+
+def sandbox_names():
+    """Of the sandboxes whose cgroups are there, in any hierarchy."""
+    return {name for name in map(os.path.basename, leftovers.cgroups())
+            if name.startswith("w")}
+
+
+def test_dead_sandboxes_go_while_the_next_program_runs(api):
+    wait_until(api.all_idle, 10)
+    # Waiting one behind the other, they leave the worker no idle moment.
+    short = [api.start(jobs.make_process("/bin/sleep", "0.05"))
+             for _ in range(5)]
+    long = api.start(jobs.make_process("/bin/sleep", "20"))
+    for call in short:
+        assert call.result().result.outcome == jobs.SUCCEEDED
+    # Where the order of the queue is another, the test shows nothing.
+    assert not long.done()
+    wait_until(lambda: len(sandbox_names()) == 1, 2)
+    assert "BUSY" in api.worker_states()
+    long.cancel()
+    wait_until(api.all_idle, 10)
+    assert api.run("/bin/true").outcome == jobs.SUCCEEDED
