@@ -1,5 +1,7 @@
 """Bytes and inodes of the workspace, and the size of one file."""
 
+import pytest
+
 from paddock.v1 import result_pb2
 
 from harness import jobs
@@ -49,6 +51,18 @@ def test_inodes_at_both_sides_of_the_limit(api):
     result = api.probe("make-files", ".", made["done"] + 1, limits=limits)
     assert result.outcome == DISK
     assert jobs.limit_names(result) == {"WORKSPACE_INODES"}
+
+
+@pytest.mark.parametrize("depth", [0, 1, 30])
+def test_inodes_beside_inputs(api, depth):
+    """Inputs that share directories make room for these once."""
+    folder = "/".join(["d"] * depth + [""])
+    inputs = {f"{folder}{i}": b"" for i in range(50)}
+    limits = dict(workspace_inodes=20)
+    result = api.probe("make-files", ".", 100, inputs=inputs, limits=limits)
+    assert jobs.probe_report(result) == {"done": 20, "errno": ENOSPC}
+    result = api.probe("make-files", ".", 19, inputs=inputs, limits=limits)
+    assert result.outcome == jobs.SUCCEEDED
 
 
 def test_file_size_within_the_limit(api):

@@ -17,6 +17,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "worker/base/directory_count.h"
 #include "worker/base/file_util.h"
 #include "worker/base/status_macros.h"
 
@@ -189,15 +190,15 @@ absl::Status Workspace::SetBounds(const ProgramLimits& limits,
                                   const std::vector<InputFile>& inputs) {
   int64_t bytes = std::max(limits.workspace_bytes, kPage);
   int64_t inodes = limits.workspace_inodes + 1;  // the directory itself
+  std::vector<absl::string_view> paths = {"/work/"};
   for (const InputFile& input : inputs) {
     if (!absl::StartsWith(input.real_path, "/work/")) continue;
-    // Its directories are ours too, counted for each file that has them.
-    inodes +=
-        std::count(input.real_path.begin(), input.real_path.end(), '/') - 2;
+    paths.push_back(input.real_path);
     if (input.writable) continue;
     bytes += RoundUpToPage(input.data.size());
     inodes += 1;
   }
+  inodes += CountDirectories(paths) - CountDirectories({"/work/"});
   if (bytes == bytes_ && inodes == inodes_) return absl::OkStatus();
   ASSIGN_OR_RETURN(UniqueFd context, PickFilesystem(work_.get()));
   RETURN_IF_ERROR(SetOption(context.get(), "size", absl::StrCat(bytes)));

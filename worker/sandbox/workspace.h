@@ -20,7 +20,8 @@ class Workspace {
       : work_(std::move(work)), tmp_(std::move(tmp)), shm_(std::move(shm)) {}
 
   // Gives /work the bounds of `limits`, with room on top for inputs that the
-  // program may not write: those are the service's, not the program's. To be
+  // program may not write and for all inputs' directories: those are the
+  // service's, not the program's. To be
   // called before the program has its plan. Costs nothing where they are the
   // last call's.
   absl::Status SetBounds(const ProgramLimits& limits,

@@ -10,6 +10,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "worker/base/directory_count.h"
 #include "worker/wire/check_report.h"
 #include "worker/wire/limits_check.h"
 
@@ -295,6 +296,14 @@ void CheckInputs(const v1::Process& process, const CheckReport& report) {
     }
   }
   CheckInputParents(by_path, report);
+  std::vector<absl::string_view> paths;
+  for (const auto& [path, index] : by_path) paths.push_back(path);
+  const int64_t directories = CountDirectories(std::move(paths));
+  if (directories > kMaxInputDirectories) {
+    report.Violation("inputs", absl::StrCat("lie in ", directories,
+                                            " directories; the maximum is ",
+                                            kMaxInputDirectories));
+  }
 }
 
 void CheckOutputs(const v1::Process& process, const CheckReport& report) {

@@ -1,6 +1,7 @@
 #ifndef PADDOCK_WORKER_WIRE_PROCESS_CHECK_H_
 #define PADDOCK_WORKER_WIRE_PROCESS_CHECK_H_
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,9 @@ inline constexpr size_t kMaxPlanBytes = 96 << 10;  // argv + env, NULs included
 inline constexpr size_t kMaxPathBytes = 1024;
 inline constexpr size_t kMaxNameBytes = 255;  // of one path component
 inline constexpr int kMaxInputs = 1024;
+// That inputs lie in. Each costs the service about a kilobyte of the kernel's
+// memory, and a short path may name five hundred.
+inline constexpr int64_t kMaxInputDirectories = 8192;
 inline constexpr int kMaxOutputs = 256;
 
 // The profile of a process that names none. It weakens nothing.

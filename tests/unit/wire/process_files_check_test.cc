@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "absl/strings/str_cat.h"
 #include "tests/support/check_process.h"
 
 namespace paddock {
@@ -134,6 +135,21 @@ TEST(InputCheckTest, Number) {
   paths.push_back("x");
   EXPECT_THAT(Check(WithInputs(paths)),
               Violates("job.process.inputs", HasSubstr("1024")));
+}
+
+TEST(InputCheckTest, Directories) {
+  // 63 names in a path, below / and /work.
+  std::string folders;
+  for (int i = 0; i < 62; ++i) folders += "d/";
+  std::vector<std::string> paths;
+  for (int i = 0; i < 130; ++i) {
+    paths.push_back(absl::StrCat(i, "/", folders, "a"));
+    paths.push_back(absl::StrCat(i, "/", folders, "b"));
+  }
+  EXPECT_THAT(Check(WithInputs(paths)), IsFine());  // 130 * 63 + 2
+  paths.push_back("x/" + folders + "y");
+  EXPECT_THAT(Check(WithInputs(paths)),
+              Violates("job.process.inputs", HasSubstr("8255 directories")));
 }
 
 TEST(OutputCheckTest, PathsBelowWritableDirectories) {
