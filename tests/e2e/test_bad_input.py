@@ -120,7 +120,7 @@ BAD_LIMITS = {
     "cpu_time": [bad_duration(0), bad_duration(-1), bad_duration(0, -1),
                  bad_duration(1 << 40), bad_duration(1, 2_000_000_000)],
     "wall_time": [bad_duration(0), bad_duration(-5), bad_duration(1 << 40)],
-    "idle_time": [bad_duration(0), bad_duration(-5)],
+    "idle_time": [bad_duration(0), bad_duration(-5), bad_duration(0, 99_999_999)],
     "memory_bytes": [0, -1, 1, 1 << 62],
     "processes": [0, -1, (1 << 31) - 1],
     "open_files": [0, -1, 3, (1 << 31) - 1],

@@ -27,7 +27,7 @@ absl::Duration ToAbsl(const Duration& duration) {
          absl::Nanoseconds(duration.nanos());
 }
 
-void CheckDuration(const char* field, const Duration& value,
+void CheckDuration(const char* field, const Duration& value, absl::Duration min,
                    const Duration* max, const CheckReport& report) {
   if (!IsValidDuration(value)) {
     report.Violation(field, "is not a valid google.protobuf.Duration");
@@ -37,6 +37,10 @@ void CheckDuration(const char* field, const Duration& value,
   if (duration <= absl::ZeroDuration()) {
     report.Violation(field, absl::StrCat("is ", absl::FormatDuration(duration),
                                          "; it must be greater than 0"));
+  } else if (duration < min) {
+    report.Violation(
+        field, absl::StrCat("is ", absl::FormatDuration(duration),
+                            "; the minimum is ", absl::FormatDuration(min)));
   } else if (max != nullptr && duration > ToAbsl(*max)) {
     report.Violation(field, absl::StrCat("is ", absl::FormatDuration(duration),
                                          "; the server's maximum is ",
@@ -68,9 +72,9 @@ void CheckCpus(double cpus, const double* max, const CheckReport& report) {
 }  // namespace
 
 // The macros stand for the three accessors protobuf generates for each field.
-#define CHECK_DURATION(field)                                          \
+#define CHECK_DURATION(field, min)                                     \
   if (limits.has_##field()) {                                          \
-    CheckDuration(#field, limits.field(),                              \
+    CheckDuration(#field, limits.field(), min,                         \
                   max.has_##field() ? &max.field() : nullptr, report); \
   }
 #define CHECK_NUMBER(field, min)                                           \
@@ -83,9 +87,9 @@ void CheckCpus(double cpus, const double* max, const CheckReport& report) {
 
 void CheckLimits(const v1::Limits& limits, const v1::Limits& max,
                  const CheckReport& report) {
-  CHECK_DURATION(cpu_time)
-  CHECK_DURATION(wall_time)
-  CHECK_DURATION(idle_time)
+  CHECK_DURATION(cpu_time, absl::ZeroDuration())
+  CHECK_DURATION(wall_time, absl::ZeroDuration())
+  CHECK_DURATION(idle_time, kMinIdleTime)
   CHECK_NUMBER(memory_bytes, kMinMemoryBytes)
   CHECK_NUMBER(processes, kMinProcesses)
   CHECK_NUMBER(open_files, kMinOpenFiles)

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "absl/time/time.h"
 #include "paddock/v1/process.pb.h"
 #include "worker/wire/check_report.h"
 
@@ -16,6 +17,9 @@ inline constexpr int64_t kMinOpenFiles = 4;
 inline constexpr int64_t kMinWorkspaceInodes = 1;  // the directory itself
 inline constexpr int64_t kMinStackBytes = 64 << 10;
 inline constexpr double kMinCpus = 0.01;
+// CPU time is looked at over spans of this length: in shorter ones a program
+// that is busy may well have had none.
+inline constexpr absl::Duration kMinIdleTime = absl::Milliseconds(100);
 
 // Every limit that is set: within the bounds above and not above the same field
 // of `max`. A field unset in `max` bounds nothing.

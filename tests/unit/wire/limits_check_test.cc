@@ -114,7 +114,7 @@ TEST(LimitsCheckTest, LargestNumbers) {
 TEST(LimitsCheckTest, TimesArePositive) {
   for (const Span& span : kSpans) {
     v1::Limits limits;
-    *span.mutable_field(&limits) = Time(0, 1);
+    *span.mutable_field(&limits) = Time(0, 100'000'000);
     EXPECT_THAT(CheckLimit(limits), IsFine()) << span.field;
     *span.mutable_field(&limits) = Time(0);
     EXPECT_THAT(CheckLimit(limits),
@@ -122,6 +122,17 @@ TEST(LimitsCheckTest, TimesArePositive) {
     *span.mutable_field(&limits) = Time(-1, -1);
     EXPECT_THAT(CheckLimit(limits), Violates(PathOf(span.field)));
   }
+}
+
+TEST(LimitsCheckTest, IdleTimeIsNotShorterThanWhatIsLookedAt) {
+  v1::Limits limits;
+  *limits.mutable_cpu_time() = Time(0, 1);
+  *limits.mutable_wall_time() = Time(0, 1);
+  *limits.mutable_idle_time() = Time(0, 100'000'000);
+  EXPECT_THAT(CheckLimit(limits), IsFine());
+  *limits.mutable_idle_time() = Time(0, 99'999'999);
+  EXPECT_THAT(CheckLimit(limits),
+              Violates(PathOf("idle_time"), HasSubstr("minimum is 100ms")));
 }
 
 TEST(LimitsCheckTest, TimesAreValidDurations) {
