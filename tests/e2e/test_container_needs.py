@@ -52,6 +52,8 @@ def test_no_capability_at_all():
     ("move_mount", ["move_mount", "seccomp filter"]),
     ("mount_setattr", ["mount_setattr", "seccomp filter"]),
     ("clone3", ["clone3", "seccomp filter"]),
+    ("fspick", ["fspick", "seccomp filter"]),
+    ("fsconfig", ["fsconfig", "seccomp filter"]),
     ("seccomp", ["cannot confine the server", "seccomp"]),
 ])
 def test_a_system_call(call, words):

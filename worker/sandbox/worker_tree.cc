@@ -51,6 +51,18 @@ absl::StatusOr<UniqueFd> MountDetached(const char* type) {
   return mount;
 }
 
+// As each request does to the tmpfs of its workspace. A filter that refuses
+// these calls is to be found before one comes.
+absl::Status TryReconfiguring(const char* path) {
+  UniqueFd context(fspick(AT_FDCWD, path, FSPICK_CLOEXEC));
+  if (!context.valid()) return ErrnoStatus(errno, "fspick");
+  if (fsconfig(context.get(), FSCONFIG_CMD_RECONFIGURE, nullptr, nullptr, 0) !=
+      0) {
+    return ErrnoStatus(errno, "fsconfig");
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 std::string ImageTreePath(const std::string& image) {
@@ -91,6 +103,7 @@ absl::Status BuildWorkerTree(const std::vector<ImageSource>& images) {
   ASSIGN_OR_RETURN(UniqueFd proc, CloneTree("/proc"));
   RETURN_IF_ERROR(MountTmpfs(kStage, MS_NOSUID | MS_NODEV,
                              "mode=755,size=1m,nr_inodes=1024"));
+  RETURN_IF_ERROR(TryReconfiguring(kStage));
   const auto staged = [](const std::string& path) {
     return absl::StrCat(kStage, path);
   };
