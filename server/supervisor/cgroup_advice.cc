@@ -20,8 +20,10 @@ absl::Status BusyBase(const CgroupHierarchy& hierarchy, int base) {
       ", so the kernel enables no controller below it. Give paddockd a cgroup "
       "of its own: run it as a systemd unit with Delegate=yes "
       "(deploy/systemd/system/paddock.service), or by `systemd-run --scope -p "
-      "Delegate=yes paddockd ...`, as the only process of a container, or set "
-      "cgroup.parent to an empty cgroup"));
+      "Delegate=yes paddockd ...`, as the only process of a container that has "
+      "a "
+      "cgroup of its own (podman without root or systemd: --cgroups=split), or "
+      "set cgroup.parent to an empty cgroup"));
 }
 
 absl::Status NotWritable(const CgroupHierarchy& hierarchy,
@@ -31,20 +33,37 @@ absl::Status NotWritable(const CgroupHierarchy& hierarchy,
     case EROFS:
       help =
           "is mounted read-only here. Mount it writable: a container needs a "
-          "cgroup namespace with a writable mount of its own";
+          "cgroup namespace with a writable mount of its own (podman "
+          "--security-opt unmask=/sys/fs/cgroup; docker --tmpfs "
+          "/sys/fs/cgroup, which leaves it to paddockd, or since 28.0 "
+          "--security-opt writable-cgroups=true; in config.json \"rw\")";
       break;
     case EACCES:
     case EPERM:
       help =
           "does not belong to this user. Run paddockd as root, or have the "
           "cgroup delegated: `systemd-run --user --scope -p Delegate=yes "
-          "paddockd ...`";
+          "paddockd ...`. In a container with a user namespace of its own the "
+          "cgroup has to belong to root there, as podman makes it";
       break;
     default:
       return status;
   }
   return absl::FailedPreconditionError(absl::StrCat(
-      status.message(), "; ", hierarchy.base_directory, " ", help));
+      status.message(), "; ",
+      hierarchy.base_directory.empty() ? "it" : hierarchy.base_directory, " ",
+      help));
+}
+
+absl::Status NotMountable(const absl::Status& status) {
+  const int error = ErrnoOf(status);
+  if (error != EPERM && error != EACCES && error != ENOSYS) return status;
+  return absl::FailedPreconditionError(absl::StrCat(
+      status.message(),
+      "; no mount here shows this cgroup, and paddockd may not mount it: mount "
+      "it at /sys/fs/cgroup, or allow fsopen, fsconfig and fsmount (podman or "
+      "docker --security-opt seccomp=deploy/docker/seccomp.json). With "
+      "cgroup.parent only root of the host can mount it"));
 }
 
 }  // namespace paddock

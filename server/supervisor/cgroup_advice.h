@@ -16,6 +16,9 @@ absl::Status BusyBase(const CgroupHierarchy& hierarchy, int base);
 absl::Status NotWritable(const CgroupHierarchy& hierarchy,
                          const absl::Status& status);
 
+// Why the unified hierarchy, which no mount shows, cannot be mounted either.
+absl::Status NotMountable(const absl::Status& status);
+
 }  // namespace paddock
 
 #endif  // PADDOCK_SERVER_SUPERVISOR_CGROUP_ADVICE_H_

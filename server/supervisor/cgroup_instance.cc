@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/mount.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -19,6 +18,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "server/supervisor/cgroup_advice.h"
+#include "server/supervisor/cgroup_mount.h"
 #include "server/supervisor/cgroup_tree.h"
 #include "server/supervisor/second_line.h"
 #include "worker/base/file_util.h"
@@ -59,25 +59,12 @@ std::string InstanceName() {
   return absl::StrFormat("paddock-%d-%08x", getpid(), random);
 }
 
-// The root of the unified hierarchy where nobody has mounted it: a mount that
-// is attached nowhere and that lives as long as descriptors below it.
-absl::StatusOr<UniqueFd> OpenDetachedUnified() {
-  UniqueFd context(fsopen("cgroup2", FSOPEN_CLOEXEC));
-  if (!context.valid()) return ErrnoStatus(errno, "fsopen(cgroup2)");
-  if (fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0) {
-    return ErrnoStatus(errno, "fsconfig(cgroup2)");
+absl::StatusOr<UniqueFd> OpenBase(CgroupHierarchy* hierarchy) {
+  if (!hierarchy->base_directory.empty()) {
+    return OpenAt(AT_FDCWD, hierarchy->base_directory, kOpenDirectory);
   }
-  UniqueFd mount(fsmount(context.get(), FSMOUNT_CLOEXEC, 0));
-  if (!mount.valid()) return ErrnoStatus(errno, "fsmount(cgroup2)");
-  return mount;
-}
-
-absl::StatusOr<UniqueFd> OpenBase(const CgroupHierarchy& hierarchy) {
-  if (!hierarchy.base_directory.empty()) {
-    return OpenAt(AT_FDCWD, hierarchy.base_directory, kOpenDirectory);
-  }
-  ASSIGN_OR_RETURN(const UniqueFd root, OpenDetachedUnified());
-  return OpenAt(root.get(), absl::StrCat(".", hierarchy.base_path),
+  ASSIGN_OR_RETURN(const UniqueFd root, OpenUnmountedUnified(hierarchy));
+  return OpenAt(root.get(), absl::StrCat(".", hierarchy->base_path),
                 kOpenDirectory);
 }
 
@@ -208,8 +195,12 @@ absl::Status CgroupInstance::AddTree(const CgroupHierarchy& hierarchy,
   };
   Tree tree;
   tree.hierarchy = hierarchy;
-  absl::StatusOr<UniqueFd> base = OpenBase(hierarchy);
-  if (!base.ok()) return annotate(base.status());
+  absl::StatusOr<UniqueFd> base = OpenBase(&tree.hierarchy);
+  if (!base.ok()) {
+    return annotate(hierarchy.base_directory.empty()
+                        ? NotMountable(base.status())
+                        : base.status());
+  }
   tree.base = *std::move(base);
   if (absl::Status locked = LockWithin(tree.base.get(), kLockTimeout);
       !locked.ok()) {

@@ -17,6 +17,7 @@
 #include "server/config/profiles.h"
 #include "server/supervisor/cgroup_instance.h"
 #include "server/supervisor/cgroup_layout.h"
+#include "server/supervisor/cgroup_mount.h"
 #include "server/supervisor/host_ids.h"
 #include "server/supervisor/privileges.h"
 #include "server/supervisor/runtime_directory.h"
@@ -172,6 +173,22 @@ absl::StatusOr<Supervisor> Prepare(const config::v1::Config& config,
                     std::move(signals), std::move(ready_fd));
 }
 
+// Hierarchies that cannot be read are an error of RunSupervisor's.
+int64_t OwnUsableMemory() {
+  auto hierarchies =
+      FindOwnCgroupHierarchies("").value_or(std::vector<CgroupHierarchy>());
+  UniqueFd unmounted;
+  for (CgroupHierarchy& hierarchy : hierarchies) {
+    if (!hierarchy.unified || !hierarchy.own_directory.empty()) continue;
+    absl::StatusOr<UniqueFd> root = OpenUnmountedUnified(&hierarchy);
+    if (!root.ok()) continue;
+    unmounted = *std::move(root);
+    hierarchy.own_directory =
+        absl::StrCat("/proc/self/fd/", unmounted.get(), hierarchy.own_path);
+  }
+  return UsableMemory(hierarchies);
+}
+
 }  // namespace
 
 HostFacts LookAtHost(bool rootless) {
@@ -186,9 +203,7 @@ HostFacts LookAtHost(bool rootless) {
     host.cpus = CPU_COUNT_S(CPU_ALLOC_SIZE(kMostCpus), cpus);
   }
   CPU_FREE(cpus);
-  // Hierarchies that cannot be read are an error of RunSupervisor's.
-  host.memory_bytes = UsableMemory(
-      FindOwnCgroupHierarchies("").value_or(std::vector<CgroupHierarchy>()));
+  host.memory_bytes = OwnUsableMemory();
   host.open_files = HighestOpenFilesLimit();
   return host;
 }

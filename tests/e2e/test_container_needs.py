@@ -74,6 +74,19 @@ def test_a_cgroup_namespace_is_not_needed():
         assert result.outcome == jobs.SUCCEEDED
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_a_mount_of_the_cgroup_is_not_needed(way):
+    needs = without(WAYS[way], cgroup_mounted=False)
+    container_checks.assert_runs_jobs("crun", needs)
+
+
+def test_what_mounting_it_takes():
+    assert_refused("crun", without(cgroup_mounted=False,
+                                   refused_calls=("fsopen",)),
+                   ["may not mount it", "mount it at /sys/fs/cgroup",
+                    "allow fsopen"])
+
+
 @pytest.mark.parametrize("needs, words", [
     (without(alone=False), ["other processes (pid 1)", "only process"]),
     (without(socket_writable=False),

@@ -36,6 +36,7 @@ class Needs:
     capabilities: tuple = TO_MAP_IDS
     proc_unmasked: bool = True
     cgroup_writable: bool = True
+    cgroup_mounted: bool = True  # by crun and runc
     cgroup_namespace: bool = True
     refused_calls: tuple = ()  # by seccomp, with EPERM
     alone: bool = True         # no other process in the container
@@ -75,6 +76,9 @@ def _bundle_config(runtime, directory, needs):
     for mount in config["mounts"]:
         if mount["destination"] == "/sys/fs/cgroup" and needs.cgroup_writable:
             mount["options"].remove("ro")
+    if not needs.cgroup_mounted:
+        config["mounts"] = [mount for mount in config["mounts"]
+                            if mount["destination"] != "/sys/fs/cgroup"]
     config["mounts"].append({
         "destination": "/shared", "type": "bind", "options": ["bind", "rw"],
         "source": f"{directory}/shared"})
