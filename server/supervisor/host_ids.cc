@@ -140,6 +140,10 @@ absl::StatusOr<std::vector<SlotIds>> ShareOutIds(
   return shares;
 }
 
+bool HasId(const std::string& map, uint32_t id) {
+  return IsMapped(ParseMap(map), id, id);
+}
+
 absl::StatusOr<std::vector<SlotIds>> ShareOutOwnIds(
     const config::v1::Config& config) {
   ASSIGN_OR_RETURN(const std::string uid_map,

@@ -1,6 +1,7 @@
 #ifndef PADDOCK_SERVER_SUPERVISOR_HOST_IDS_H_
 #define PADDOCK_SERVER_SUPERVISOR_HOST_IDS_H_
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,9 @@ absl::StatusOr<std::vector<internal::v1::SlotIds>> ShareOutIds(
 // The same of this process.
 absl::StatusOr<std::vector<internal::v1::SlotIds>> ShareOutOwnIds(
     const config::v1::Config& config);
+
+// Whether the map, a file /proc/PID/uid_map or gid_map, has this id.
+bool HasId(const std::string& map, uint32_t id);
 
 }  // namespace paddock
 

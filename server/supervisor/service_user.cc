@@ -1,5 +1,6 @@
 #include "server/supervisor/service_user.h"
 
+#include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
 #include <pwd.h>
@@ -13,6 +14,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "server/supervisor/host_ids.h"
+#include "worker/base/file_util.h"
 #include "worker/base/status_macros.h"
 
 namespace paddock {
@@ -40,6 +43,22 @@ absl::StatusOr<std::optional<ServiceUser>> FindUser(const std::string& name) {
                      "must have no privilege"));
   }
   return std::optional(ServiceUser{name, found->pw_uid, found->pw_gid});
+}
+
+// Containers with a user namespace of their own have the ids that someone
+// chose.
+absl::Status CheckMapped(const ServiceUser& user) {
+  ASSIGN_OR_RETURN(const std::string uid_map,
+                   ReadFileAt(AT_FDCWD, "/proc/self/uid_map"));
+  ASSIGN_OR_RETURN(const std::string gid_map,
+                   ReadFileAt(AT_FDCWD, "/proc/self/gid_map"));
+  if (HasId(uid_map, user.uid) && HasId(gid_map, user.gid)) {
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(absl::StrCat(
+      "workers.user: ", user.name, " has the ids ", user.uid, " and ", user.gid,
+      ", which this user namespace does not map: map them, as podman --uidmap "
+      "0:100000:65536 does, or name another user"));
 }
 
 // Runs useradd to its end. Its own messages go to our stderr.
@@ -72,7 +91,10 @@ absl::StatusOr<ServiceUser> FindOrCreateServiceUser(const std::string& name,
                                                     bool* created) {
   *created = false;
   ASSIGN_OR_RETURN(std::optional<ServiceUser> user, FindUser(name));
-  if (user.has_value()) return *user;
+  if (user.has_value()) {
+    RETURN_IF_ERROR(CheckMapped(*user));
+    return *user;
+  }
   absl::Status made = absl::NotFoundError("there is no useradd on this host");
   for (const char* program : kUserAdd) {
     if (access(program, X_OK) != 0) continue;

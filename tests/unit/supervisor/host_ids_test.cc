@@ -79,6 +79,14 @@ TEST(ShareOutIdsTest, ABaseThatWasAskedForIsNotReplaced) {
               HasSubstr("sandbox.host_id_base"));
 }
 
+TEST(HasIdTest, TheEndsOfARangeAreItsOwn) {
+  const std::string map = "0 100000 1000\n2000 200000 1\n";
+  for (const uint32_t id : {0, 999, 2000}) EXPECT_TRUE(HasId(map, id)) << id;
+  for (const uint32_t id : {1000, 1999, 2001, 65534}) {
+    EXPECT_FALSE(HasId(map, id)) << id;
+  }
+}
+
 TEST(FindSubordinateIdsTest, TakesTheUsersLargestRange) {
   constexpr char kFile[] =
       "someone:100000:65536\nme:300000:10\n1000:400000:65536\nme:500000:20\n"
