@@ -82,8 +82,9 @@ absl::Status AcquirePrivileges(bool* rootless) {
   if (acquired.ok()) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrCat(
       "paddockd is root here, but without ", missing,
-      ": give it these (podman --cap-add, process.capabilities in config.json, "
-      "CapabilityBoundingSet= in a systemd unit). Nor can it make a user "
+      ": give it these (podman or docker --cap-add, process.capabilities in "
+      "config.json, CapabilityBoundingSet= in a systemd unit). Nor can it make "
+      "a user "
       "namespace of its own instead: ",
       acquired.message(), " (deploy/CONTAINERS.md)"));
 }

@@ -55,7 +55,8 @@ std::string WhyForbidden(int error) {
   }
   if (error == EINVAL) return "this kernel has none";
   return "a seccomp filter or a security module of this host or container "
-         "forbids them";
+         "forbids them: allow unshare and clone with all flags there (podman "
+         "or docker --security-opt seccomp=deploy/docker/seccomp.json)";
 }
 
 // newuidmap(1) or newgidmap(1), which are set-user-id root.

@@ -55,6 +55,8 @@ EVERYDAY = {
     "escape_mounts_rootless": "no_mount or control_group",
     "escape_processes_rootless": "init or namespace",
     "e2e_containers": None,
+    "e2e_docker": "layers_stand and no_added_capability",
+    "e2e_podman_users": "layers_stand and without_root and no_capability",
 }
 # Together with what runs beside it, below the fifteen minutes of the everyday
 # run.

@@ -48,24 +48,31 @@ std::string Explanation(init::SetupStep step, absl::string_view what, int error,
         "parts of /proc are masked here (", confinement.masks[0],
         confinement.masks.size() > 1 ? ", ..." : "",
         "), and then no user namespace may mount another: leave them visible "
-        "(podman --security-opt unmask=ALL; in config.json no maskedPaths and "
-        "no readonlyPaths), or give CAP_SYS_ADMIN of the host");
+        "(podman --security-opt unmask=ALL, docker --security-opt "
+        "systempaths=unconfined; in config.json no maskedPaths and no "
+        "readonlyPaths), or give CAP_SYS_ADMIN of the host");
   }
   if (error != ENOSYS && !confinement.security_profile.empty()) {
     return absl::StrCat(
         "the security profile \"", confinement.security_profile,
-        "\" confines paddockd: run it without one (podman --security-opt "
-        "apparmor=unconfined; in config.json no apparmorProfile), or allow "
+        "\" confines paddockd: run it without one (podman or docker "
+        "--security-opt apparmor=unconfined; in config.json no "
+        "apparmorProfile), or allow "
         "mount, umount and pivot_root in it");
   }
   // Filters answer EPERM or ENOSYS; this is a file's mode, or a module's doing.
   if (error == EACCES) return "";
   if (confinement.filtered) {
-    return "paddockd runs under a seccomp filter, a container's or a "
-           "service's, "
-           "that refuses this call: allow it there (podman --security-opt "
-           "seccomp=FILE; linux.seccomp in config.json; SystemCallFilter= in a "
-           "systemd unit)";
+    return absl::StrCat(
+        "paddockd runs under a seccomp filter, a container's or a service's, "
+        "that refuses this call: allow it there (podman or docker "
+        "--security-opt seccomp=deploy/docker/seccomp.json; linux.seccomp in "
+        "config.json; SystemCallFilter= in a systemd unit)",
+        // Elsewhere init writes /proc/sys/kernel, which is host root's.
+        step == init::SetupStep::kSetHostname
+            ? ", or give the container, whose user namespace is its own, "
+              "CAP_SYS_ADMIN"
+            : "");
   }
   return "this host's kernel or a security module of it forbids it";
 }

@@ -131,6 +131,7 @@ class Container:
                  # Else it copies all of the host's /tmp into a tmpfs.
                  "--read-only", "--read-only-tmpfs=false",
                  f"--volume={self.directory}/shared:/shared",
+                 "--security-opt=apparmor=unconfined",
                  f"--user={needs.uid}"]
         if set(needs.capabilities) == set(OF_THE_HOST):
             words.append("--cap-add=SYS_ADMIN,NET_ADMIN")

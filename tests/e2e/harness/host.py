@@ -1,6 +1,7 @@
 """What the host has and what it may be without: tests/support/skip.h."""
 
 import os
+import subprocess
 
 import pytest
 
@@ -21,6 +22,15 @@ def _need(feature, present):
 def need_unified_controllers():
     """For tests of what only cgroup v2 hosts can show."""
     _need("unified_controllers", own_cgroup.unified_only())
+
+
+def show_apparmor():
+    """The machines have none before; docker and podman then confine by it, as
+    on every Debian and Ubuntu."""
+    need_own_machine()
+    subprocess.run(["mount", "-t", "securityfs", "none",
+                    "/sys/kernel/security"], check=False,
+                   stderr=subprocess.DEVNULL)
 
 
 def need_own_machine():

@@ -28,6 +28,8 @@ from harness import own_cgroup  # noqa: E402
 from harness.container import Container  # noqa: E402
 from harness.container import Needs  # noqa: E402
 from harness.container import OF_THE_HOST  # noqa: E402
+from harness import engines  # noqa: E402
+from harness.engine_container import EngineContainer  # noqa: E402
 from harness.server import Server  # noqa: E402
 
 README = os.path.join(paths.ROOT, "README.md")
@@ -38,8 +40,13 @@ _HEAD = ("| limit or layer | enforced by | on |\n"
 HYBRID = "RH"
 _CONTAINERS = {"CN": Needs(),
                "CH": Needs(capabilities=OF_THE_HOST, proc_unmasked=False)}
+# A container with a user namespace of its own, by podman.
+PODMAN_MAP = ["--uidmap=0:100000:65536", "--gidmap=0:100000:65536"]
+UNCONFINED = "--security-opt=apparmor=unconfined"
+_IN_USER_NAMESPACE = [*PODMAN_MAP, UNCONFINED, "--cap-add=SYS_ADMIN,NET_ADMIN",
+                      "--security-opt=unmask=/sys/fs/cgroup"]
 _USERS = {"R2": None, "UR": "range", "U1": "single"}
-KINDS = ["R2", HYBRID, "UR", "U1", *_CONTAINERS]
+KINDS = ["R2", HYBRID, "UR", "U1", *_CONTAINERS, "CU"]
 
 
 def kinds_of_this_host():
@@ -57,24 +64,28 @@ def _cell(row):
     return mechanism
 
 
-def _cells(channel):
+def cells(channel):
     info = jobs.Api(channel).info()
-    cells = {result_pb2.LimitKind.Name(row.limit).removeprefix("LIMIT_KIND_")
+    found = {result_pb2.LimitKind.Name(row.limit).removeprefix("LIMIT_KIND_")
              .lower(): _cell(row) for row in info.limits}
-    cells.update({f"*{row.layer}*": _cell(row) for row in info.layers})
-    return cells
+    found.update({f"*{row.layer}*": _cell(row) for row in info.layers})
+    return found
 
 
 def collect(kind, directory):
     """{limit or *layer*: by what}, as a paddockd started so says."""
     if kind in _CONTAINERS:
         with Container("crun", _CONTAINERS[kind]).running() as container:
-            return _cells(container.channel)
+            return cells(container.channel)
+    if kind == "CU":
+        with engines.podman(engines.Podman) as podman, EngineContainer(
+                podman, _IN_USER_NAMESPACE).running() as container:
+            return cells(container.channel)
     place = tempfile.mkdtemp(dir=directory)
     os.chmod(place, 0o755)
     server = Server(place, user=_USERS.get(kind)).start()
     try:
-        return _cells(server.channel)
+        return cells(server.channel)
     finally:
         server.stop()
 

@@ -13,6 +13,7 @@ namespace {
 using init::SetupStep;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 std::string Explained(int error, SetupStep step, const Confinement& around) {
   const absl::Status status =
@@ -60,6 +61,15 @@ TEST(ExplainRefusalTest, NamesWhatRefused) {
   around.masks = {"/proc/kcore"};
   EXPECT_THAT(Explained(EPERM, SetupStep::kMountProc, around),
               HasSubstr("/proc/kcore"));
+}
+
+TEST(ExplainRefusalTest, ANameOfAHostIsNeededInAUserNamespaceOfOnesOwnOnly) {
+  Confinement around;
+  around.filtered = true;
+  EXPECT_THAT(Explained(EPERM, SetupStep::kSetHostname, around),
+              HasSubstr("CAP_SYS_ADMIN"));
+  EXPECT_THAT(Explained(EPERM, SetupStep::kPivotRoot, around),
+              Not(HasSubstr("CAP_SYS_ADMIN")));
 }
 
 TEST(ExplainRefusalTest, NamesTheLimitOfNamespaces) {
