@@ -80,6 +80,9 @@ void FillEnforcement(const SandboxFactory& factory,
   AddLayer("cgroup_entry", cgroups.entry, ready);
   v1::LayerEnforcement* cpus = AddLayer(kCpusLayer, cgroups.cpus, ready);
   if (cgroups.cpus_degraded) cpus->set_state(v1::ENFORCEMENT_STATE_DEGRADED);
+  for (const auto& [layer, mechanism] : factory.sandboxes_layers) {
+    AddLayer(layer, mechanism, ready);
+  }
   AddLayer("io_accounting", cgroups.io, ready);
   AddLayer("rlimits", "setrlimit", ready);
   AddLayer("capabilities", "none, bounding set empty, securebits locked",

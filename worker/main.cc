@@ -138,6 +138,9 @@ absl::StatusOr<SandboxFactory> SetUp(const internal::v1::WorkerLaunch& launch,
   RETURN_IF_ERROR(EnterPrivateNamespaces());
   ASSIGN_OR_RETURN(factory.sysctl, OpenSysctl());
   ASSIGN_OR_RETURN(factory.second_lines, EnterSecondLines(launch.cgroups()));
+  for (const v1::LayerEnforcement& row : launch.cgroups().sandboxes_layers()) {
+    factory.sandboxes_layers.emplace_back(row.layer(), row.mechanism());
+  }
   factory.name_prefix =
       absl::StrCat("w", launch.slot(), "-", launch.incarnation());
   ASSIGN_OR_RETURN(factory.cgroups, OpenLayout(launch, factory.name_prefix));

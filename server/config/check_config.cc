@@ -20,6 +20,7 @@ using google::protobuf::util::TimeUtil;
 
 constexpr int kMostWorkers = 1024;
 constexpr int kMostWarmSandboxes = 4;
+constexpr int kMostCpuWeight = 10000;  // of cgroup v2
 constexpr size_t kMostUserBytes = 32;  // useradd(8)
 constexpr int64_t kMostShutdownSeconds = 24 * 3600;
 // sockaddr_un's path with its NUL: unix(7).
@@ -171,6 +172,11 @@ void CheckSandbox(const config::v1::Sandbox& sandbox, Problems* problems) {
   positive("tmp_inodes", sandbox.tmp_inodes());
   positive("shm_bytes", sandbox.shm_bytes());
   positive("shm_inodes", sandbox.shm_inodes());
+  if (sandbox.cpu_weight() < 0 || sandbox.cpu_weight() > kMostCpuWeight) {
+    problems->push_back(
+        absl::StrCat("sandbox.cpu_weight: ", sandbox.cpu_weight(),
+                     " is not within 0 to ", kMostCpuWeight));
+  }
   CheckImages(sandbox, problems);
   CheckProfiles(sandbox, problems);
 }

@@ -15,9 +15,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "server/supervisor/cgroup_advice.h"
+#include "server/supervisor/cgroup_controllers.h"
 #include "server/supervisor/cgroup_mount.h"
 #include "server/supervisor/cgroup_tree.h"
 #include "server/supervisor/second_line.h"
@@ -33,9 +33,6 @@ constexpr int kOpenDirectory = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
 constexpr absl::Duration kLockTimeout = absl::Seconds(30);
 constexpr absl::Duration kRemoveTimeout = absl::Seconds(5);
 
-// kUsedControllers as v2 has them. Not cpuset: nothing in a request chooses
-// CPUs, and each controller makes each sandbox dearer.
-constexpr const char* kUnifiedControllers[] = {"memory", "pids", "cpu", "io"};
 constexpr char kHugetlb[] = "hugetlb";
 constexpr char kDevices[] = "devices";
 
@@ -119,42 +116,6 @@ void Sweep(int base, SweepReport* report) {
   }
 }
 
-absl::StatusOr<std::vector<std::string>> Words(int directory,
-                                               const char* file) {
-  ASSIGN_OR_RETURN(const std::string text, ReadFileAt(directory, file));
-  return std::vector<std::string>(
-      absl::StrSplit(text, absl::ByAnyChar(" \n"), absl::SkipEmpty()));
-}
-
-std::vector<std::string> UsedOf(const std::vector<std::string>& available) {
-  std::vector<std::string> used;
-  for (const char* name : kUnifiedControllers) {
-    if (std::count(available.begin(), available.end(), name) > 0) {
-      used.push_back(name);
-    }
-  }
-  return used;
-}
-
-// Gives `controllers` on to the children of `directory`.
-absl::Status EnableControllers(int directory,
-                               const std::vector<std::string>& controllers) {
-  for (const std::string& name : controllers) {
-    RETURN_IF_ERROR(WriteControlAt(directory, "cgroup.subtree_control",
-                                   absl::StrCat("+", name)));
-  }
-  return absl::OkStatus();
-}
-
-void DisableControllers(int directory) {
-  const auto enabled = Words(directory, "cgroup.subtree_control");
-  if (!enabled.ok()) return;
-  for (const std::string& name : *enabled) {
-    WriteControlAt(directory, "cgroup.subtree_control", absl::StrCat("-", name))
-        .IgnoreError();
-  }
-}
-
 absl::Status CopyControl(int from, int to, const char* file) {
   ASSIGN_OR_RETURN(const std::string value, ReadFileAt(from, file));
   return WriteControlAt(to, file, value);
@@ -163,8 +124,9 @@ absl::Status CopyControl(int from, int to, const char* file) {
 }  // namespace
 
 absl::StatusOr<CgroupInstance> CgroupInstance::Create(
-    const std::vector<CgroupHierarchy>& hierarchies, SweepReport* report) {
-  CgroupInstance instance;
+    const std::vector<CgroupHierarchy>& hierarchies, SweepReport* report,
+    const SandboxesLimits& limits) {
+  CgroupInstance instance(limits);
   instance.name_ = InstanceName();
   absl::Status status;
   for (const CgroupHierarchy& hierarchy : hierarchies) {
@@ -173,6 +135,7 @@ absl::StatusOr<CgroupInstance> CgroupInstance::Create(
     if (!status.ok()) break;
   }
   if (status.ok()) status = instance.CheckControllers();
+  if (status.ok()) status = CheckAllLimited(limits, &instance.layout_);
   if (!status.ok()) {
     instance.Remove().IgnoreError();
     return status;
@@ -228,8 +191,8 @@ absl::Status CgroupInstance::AddTree(const CgroupHierarchy& hierarchy,
 
 absl::Status CgroupInstance::PrepareUnified(Tree* tree) {
   ASSIGN_OR_RETURN(const auto available,
-                   Words(tree->base.get(), "cgroup.controllers"));
-  const std::vector<std::string> used = UsedOf(available);
+                   AvailableControllers(tree->base.get()));
+  const std::vector<std::string> used = UsedControllers(available);
   ASSIGN_OR_RETURN(const UniqueFd sandboxes,
                    MakeGroup(tree->instance.get(), kSandboxes));
   if (!used.empty()) {
@@ -245,6 +208,12 @@ absl::Status CgroupInstance::PrepareUnified(Tree* tree) {
     RETURN_IF_ERROR(EnableControllers(tree->instance.get(), used));
     RETURN_IF_ERROR(EnableControllers(sandboxes.get(), used));
   }
+  RETURN_IF_ERROR(LimitByUnified(limits_,
+                                 {.instance = tree->instance.get(),
+                                  .sandboxes = sandboxes.get(),
+                                  .holds_daemon = tree->holds_daemon,
+                                  .used = used},
+                                 &layout_));
   // Where other processes are beside us in the group the kernel refuses: then
   // the filter alone forbids huge pages.
   if (std::count(available.begin(), available.end(), kHugetlb) > 0 &&
@@ -285,6 +254,7 @@ absl::Status CgroupInstance::PrepareV1(const Tree& tree) {
     } else if (controller == kDevices) {
       if (!AllowSandboxDevicesOnly(group).ok()) continue;
     }
+    RETURN_IF_ERROR(LimitByV1(limits_, controller, group, &layout_));
     internal::v1::CgroupV1Hierarchy* entry = layout_.add_v1();
     entry->set_controller(controller);
     entry->set_directory(

@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "paddock/internal/v1/launch.pb.h"
 #include "server/supervisor/cgroup_layout.h"
+#include "server/supervisor/sandboxes_limits.h"
 #include "worker/base/unique_fd.h"
 
 namespace paddock {
@@ -26,6 +27,8 @@ struct SweepReport {
 //                                  controllers on can hold no process itself
 //   <base>/paddock-<id>/sandboxes  v2: the workers make sandboxes' groups here
 //
+// So the group of all sandboxes is on v2 the last one, and on v1 the first,
+// whose siblings are the processes of <base>, supervisor, server and workers.
 // <id> is the pid and eight random hexadecimal digits. The instance holds a
 // flock(2) on its paddock-<id> in each hierarchy. A directory whose lock is
 // free belongs to a predecessor that was killed: unlike pids, locks mean the
@@ -36,10 +39,12 @@ struct SweepReport {
 class CgroupInstance {
  public:
   // Sweeps, makes the directories and moves this process into `daemon` where
-  // there is one. FailedPrecondition says what the operator can do. Nothing is
-  // left on failure.
+  // there is one. `limits` are those of the group of all sandboxes.
+  // FailedPrecondition says what the operator can do. Nothing is left on
+  // failure.
   static absl::StatusOr<CgroupInstance> Create(
-      const std::vector<CgroupHierarchy>& hierarchies, SweepReport* report);
+      const std::vector<CgroupHierarchy>& hierarchies, SweepReport* report,
+      const SandboxesLimits& limits = {});
 
   CgroupInstance(CgroupInstance&&) = default;
   CgroupInstance& operator=(CgroupInstance&&) = default;
@@ -65,7 +70,7 @@ class CgroupInstance {
     bool gave_hugetlb = false;  // v2: enabled it for children of `base`
   };
 
-  CgroupInstance() = default;
+  explicit CgroupInstance(const SandboxesLimits& limits) : limits_(limits) {}
   absl::Status AddTree(const CgroupHierarchy& hierarchy, SweepReport* report);
   absl::Status PrepareUnified(Tree* tree);
   absl::Status PrepareV1(const Tree& tree);
@@ -73,6 +78,7 @@ class CgroupInstance {
   absl::Status LeaveDaemonGroup(const Tree& tree);
   absl::Status CheckControllers() const;
 
+  SandboxesLimits limits_;
   std::string name_;
   std::vector<Tree> trees_;
   std::vector<std::string> refusals_;  // of v1 hierarchies we may not use

@@ -21,6 +21,7 @@
 #include "server/supervisor/host_ids.h"
 #include "server/supervisor/privileges.h"
 #include "server/supervisor/runtime_directory.h"
+#include "server/supervisor/sandboxes_limits.h"
 #include "server/supervisor/second_line.h"
 #include "server/supervisor/service_user.h"
 #include "server/supervisor/supervisor.h"
@@ -84,12 +85,12 @@ absl::StatusOr<UniqueFd> OpenWorkerExecutable(const std::string& asked) {
       "/../libexec/paddock: install it, or name it by --worker-binary"));
 }
 
-absl::StatusOr<CgroupInstance> MakeCgroups(const std::string& parent) {
+absl::StatusOr<CgroupInstance> MakeCgroups(const config::v1::Config& config) {
   ASSIGN_OR_RETURN(const std::vector<CgroupHierarchy> hierarchies,
-                   FindOwnCgroupHierarchies(parent));
+                   FindOwnCgroupHierarchies(config.cgroup().parent()));
   SweepReport sweep;
   absl::StatusOr<CgroupInstance> cgroups =
-      CgroupInstance::Create(hierarchies, &sweep);
+      CgroupInstance::Create(hierarchies, &sweep, SandboxesLimitsOf(config));
   if (sweep.removed > 0) {
     spdlog::info("removed {} cgroups of a paddockd that was killed",
                  sweep.removed);
@@ -164,8 +165,7 @@ absl::StatusOr<Supervisor> Prepare(const config::v1::Config& config,
   RETURN_IF_ERROR(
       RaiseOpenFilesLimit(config.requests().max_limits().open_files()));
   ASSIGN_OR_RETURN(ServiceUser user, PrepareUser(config, flags.rootless));
-  ASSIGN_OR_RETURN(CgroupInstance cgroups,
-                   MakeCgroups(config.cgroup().parent()));
+  ASSIGN_OR_RETURN(CgroupInstance cgroups, MakeCgroups(config));
   WorkerProgram workers = {std::move(worker), config, cgroups.layout(),
                            std::move(ids)};
   ServerProgram server = {std::move(self), config, std::move(user)};

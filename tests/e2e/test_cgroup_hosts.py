@@ -81,6 +81,14 @@ def test_without_the_cpu_controller_its_limit_is_refused(group, start_server):
     assert jobs.outcome_name(result.outcome) == "WALL_TIME_LIMIT_EXCEEDED"
 
 
+def test_without_the_cpu_controller_a_weight_is_refused(group, start_server):
+    place = group_with(group, "memory", "pids")
+    start_refused(start_server, "sandbox.cpu_weight", "cpu controller",
+                  config={"sandbox": {"cpu_weight": 20}}, cgroup=place)
+    api = jobs.Api(start_server(cgroup=place).channel)
+    assert layer(api, "cpu_weight").state == NONE
+
+
 def test_what_the_operator_allows_is_degraded_by_name(group, start_server):
     place = group_with(group, "memory", "pids")
     server = start_server({"cgroup": {"degrade": ["cpus"]}}, cgroup=place)

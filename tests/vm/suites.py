@@ -48,6 +48,7 @@ EVERYDAY = {
     "e2e_cancel": None,
     "e2e_crash": None,
     "e2e_cgroup_hosts": None,
+    "e2e_all_sandboxes": None,
     "e2e_rootless": None,
     "escape_privilege": None,
     "escape_exhaustion": None,

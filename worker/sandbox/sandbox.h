@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -43,6 +44,8 @@ struct SandboxFactory {
   bool lock_mounts = false;  // see SetupPlan
   int landlock_abi = 0;
   SecondLines second_lines;
+  // Layers that hold for all sandboxes together, by whom; empty: by nothing.
+  std::vector<std::pair<std::string, std::string>> sandboxes_layers;
   Confinement confinement;
   std::map<std::string, SandboxProfile> profiles;  // by name
   UniqueFd sysctl;  // directory sys of a /proc: OpenSysctl

@@ -227,32 +227,6 @@ std::string OwnUnifiedPath() {
   return found.ok() ? (*found)[0].own_path : "";
 }
 
-// A group nothing was enabled in yet, below the tests' base; goes with this.
-// Empty where the unified hierarchy has no controllers.
-class FreshGroup {
- public:
-  FreshGroup() : base_(Hierarchies()[0]) {
-    if (base_.base_path == base_.own_path) return;
-    (void)WriteControlAt(AT_FDCWD,
-                         base_.base_directory + "/cgroup.subtree_control",
-                         "+memory +pids");
-    path_ = base_.base_path + "/fresh";
-    directory_ = base_.base_directory + "/fresh";
-    EXPECT_EQ(mkdir(directory_.c_str(), 0755), 0);
-  }
-  ~FreshGroup() {
-    if (directory_.empty()) return;
-    EXPECT_EQ(rmdir(directory_.c_str()), 0);
-  }
-  const std::string& path() const { return path_; }
-  const std::string& directory() const { return directory_; }
-
- private:
-  const CgroupHierarchy base_;
-  std::string path_;
-  std::string directory_;
-};
-
 TEST_F(CgroupInstanceTest, OnV2ItsMakerMovesToALeafAndBack) {
   const FreshGroup group;
   SKIP_WITHOUT("unified_controllers", !group.path().empty());

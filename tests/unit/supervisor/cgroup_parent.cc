@@ -54,8 +54,10 @@ absl::StatusOr<std::string> MakeParent() {
       WriteControlAt(AT_FDCWD, TestDirectory("leaf") + "/cgroup.procs", "0"));
   RETURN_IF_ERROR(WriteControlAt(AT_FDCWD, *home + "/cgroup.subtree_control",
                                  "+memory +pids"));
-  // Not every kernel has it.
-  (void)WriteControlAt(AT_FDCWD, *home + "/cgroup.subtree_control", "+hugetlb");
+  // Not every kernel has them.
+  for (const char* more : {"+hugetlb", "+cpu", "+cpuset"}) {
+    (void)WriteControlAt(AT_FDCWD, *home + "/cgroup.subtree_control", more);
+  }
   return absl::StrCat(unified.own_path == "/" ? "" : unified.own_path, "/test-",
                       owner, "-base");
 }
@@ -66,6 +68,21 @@ absl::StatusOr<std::string> CgroupParentForTests() {
   static const absl::StatusOr<std::string>* parent =
       new absl::StatusOr<std::string>(MakeParent());
   return *parent;
+}
+
+FreshGroup::FreshGroup() {
+  const std::string parent = CgroupParentForTests().value_or("");
+  if (parent.empty()) return;
+  const std::string base = TestDirectory("base");
+  (void)WriteControlAt(AT_FDCWD, base + "/cgroup.subtree_control",
+                       "+memory +pids");
+  path_ = parent + "/fresh";
+  directory_ = base + "/fresh";
+  mkdir(directory_.c_str(), 0755);
+}
+
+FreshGroup::~FreshGroup() {
+  if (!directory_.empty()) rmdir(directory_.c_str());
 }
 
 }  // namespace paddock

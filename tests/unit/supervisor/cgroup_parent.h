@@ -13,6 +13,22 @@ namespace paddock {
 // controllers for others holds no processes. Both go when the program ends.
 absl::StatusOr<std::string> CgroupParentForTests();
 
+// A group below that parent in which nothing was enabled yet, and which itself
+// has memory and pids only; goes with this. Its strings are empty where the
+// unified hierarchy has no controllers.
+class FreshGroup {
+ public:
+  FreshGroup();
+  ~FreshGroup();
+  // As /proc/self/cgroup has it.
+  const std::string& path() const { return path_; }
+  const std::string& directory() const { return directory_; }
+
+ private:
+  std::string path_;
+  std::string directory_;
+};
+
 }  // namespace paddock
 
 #endif  // PADDOCK_TESTS_UNIT_SUPERVISOR_CGROUP_PARENT_H_

@@ -242,6 +242,9 @@ TEST(Config, RefusesBadValuesByTheirPath) {
                 "room for 59 workers of 67108864 ids each");
   ExpectRefused("sandbox: {host_id_base: 1000}", "sandbox.host_id_base: 1000");
   ExpectRefused("sandbox: {tmp_bytes: -1}", "sandbox.tmp_bytes: -1");
+  ExpectRefused("sandbox: {cpu_weight: -1}", "sandbox.cpu_weight: -1");
+  ExpectRefused("sandbox: {cpu_weight: 10001}", "sandbox.cpu_weight: 10001");
+  EXPECT_TRUE(Load("sandbox: {cpu_weight: 10000}").ok());
   ExpectRefused("log: {level: loud}", "log.level: 'loud'");
   ExpectRefused("log: {format: xml}", "log.format: 'xml'");
   ExpectRefused("shutdown: {grace: -1s}", "shutdown.grace: -1s");
