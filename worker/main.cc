@@ -27,6 +27,7 @@
 #include "worker/sandbox/privileges.h"
 #include "worker/sandbox/refusal.h"
 #include "worker/sandbox/worker_tree.h"
+#include "worker/wire/cpu_list.h"
 #include "worker/wire/exit_status.h"
 #include "worker/worker_loop.h"
 
@@ -108,12 +109,25 @@ absl::StatusOr<std::unique_ptr<CgroupFactory>> OpenLayout(
                    ChildClonedIntoCgroupLives(
                        unified->get(), absl::StrCat(name_prefix, "-probe")));
   const auto& degrade = launch.config().cgroup().degrade();
+  ASSIGN_OR_RETURN(const std::vector<int> cpus,
+                   ParseCpuList(launch.config().sandbox().cpuset()));
+  options.cpuset_size = static_cast<int>(cpus.size());
   options.degrade_cpus =
       std::find(degrade.begin(), degrade.end(), "cpus") != degrade.end();
   return OpenCgroups(*std::move(unified),
                      {layout.unified_controllers().begin(),
                       layout.unified_controllers().end()},
                      v1, options);
+}
+
+// As sched_setaffinity(2) takes it.
+absl::StatusOr<std::vector<unsigned long>> CpuMask(const std::string& cpuset) {
+  ASSIGN_OR_RETURN(const std::vector<int> cpus, ParseCpuList(cpuset));
+  constexpr int kBits = 8 * sizeof(unsigned long);
+  std::vector<unsigned long> mask;
+  if (!cpus.empty()) mask.resize(cpus.back() / kBits + 1);
+  for (const int cpu : cpus) mask[cpu / kBits] |= 1UL << cpu % kBits;
+  return mask;
 }
 
 std::vector<ImageSource> Images(const config::v1::Sandbox& sandbox) {
@@ -141,6 +155,7 @@ absl::StatusOr<SandboxFactory> SetUp(const internal::v1::WorkerLaunch& launch,
   for (const v1::LayerEnforcement& row : launch.cgroups().sandboxes_layers()) {
     factory.sandboxes_layers.emplace_back(row.layer(), row.mechanism());
   }
+  ASSIGN_OR_RETURN(factory.cpu_mask, CpuMask(sandbox.cpuset()));
   factory.name_prefix =
       absl::StrCat("w", launch.slot(), "-", launch.incarnation());
   ASSIGN_OR_RETURN(factory.cgroups, OpenLayout(launch, factory.name_prefix));

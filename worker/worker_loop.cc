@@ -24,7 +24,8 @@ namespace {
 
 // Without a bound a load without gaps lets dead sandboxes pile up.
 constexpr size_t kMostDead = 8;
-// Nor let what they hold: admission has room for that of one run.
+// Nor let what they hold: kIdleSandboxesBytes of sandboxes_limits.h has room
+// for twice that.
 constexpr int64_t kMostDeadBytes = 16 << 20;
 // A host on which no sandbox can be built any more needs a new worker, or an
 // operator.
@@ -252,6 +253,13 @@ absl::Status WorkerLoop::HandleRun(internal::v1::RunRequest* request) {
              return !dead_.empty();
            }});
   report.prepare += waited;
+  // Once it is answered the server gives its memory to another program: so much
+  // of it has to be free by then that what is left fits beside.
+  const bool left_much = report.usage.left_bytes > kMostDeadBytes;
+  if (left_much) {
+    Bury(std::move(program).TakeParts());
+    while (TooMuchIsDead()) TearDownOne();
+  }
   absl::Status sent;
   if (!channel_closed_) {  // else nobody waits for the result
     if (report.reason == EndReason::kSandboxFailed) {
@@ -261,7 +269,8 @@ absl::Status WorkerLoop::HandleRun(internal::v1::RunRequest* request) {
     sent = SendFinished(request->run_id(),
                         ToProcessResult(spec, std::move(report)));
   }
-  Bury(std::move(program).TakeParts());  // which the answer need not wait for
+  // Which the answer need not wait for.
+  if (!left_much) Bury(std::move(program).TakeParts());
   return sent;
 }
 

@@ -40,7 +40,7 @@ class ExecuteCall final : public grpc::ServerUnaryReactor {
     CompleteProcess(config, spec.mutable_process());
     label_.profile = spec.process().profile();
     if (!Passes(CheckCompleteProcess(config, spec.process()))) return;
-    if (!CanBeEnforced(pool, spec.process().limits())) return;
+    if (!CanBeEnforced(config, pool, spec.process().limits())) return;
     Run(std::move(spec));
   }
 
@@ -64,8 +64,12 @@ class ExecuteCall final : public grpc::ServerUnaryReactor {
   }
 
   // Answers the call if a limit is beyond this host.
-  bool CanBeEnforced(const WorkerPool& pool, const v1::Limits& limits) {
-    if (!LimitsCpus(limits.cpus()) || pool.AllowsLayer(kCpusLayer)) return true;
+  bool CanBeEnforced(const config::v1::Config& config, const WorkerPool& pool,
+                     const v1::Limits& limits) {
+    if (!LimitsCpus(limits.cpus(), config.sandbox().cpuset()) ||
+        pool.AllowsLayer(kCpusLayer)) {
+      return true;
+    }
     observer_->OnRejected(label_, Rejection::kUnenforceable);
     Finish(UnenforceableLimit(
         "job.process.limits.cpus",

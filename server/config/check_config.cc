@@ -4,6 +4,7 @@
 #include <sys/un.h>
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 
 #include "absl/strings/str_cat.h"
@@ -12,6 +13,7 @@
 #include "server/config/config_name.h"
 #include "server/config/profiles.h"
 #include "server/config/scalar_text.h"
+#include "worker/wire/cpu_list.h"
 
 namespace paddock {
 namespace {
@@ -162,7 +164,29 @@ void CheckImages(const config::v1::Sandbox& sandbox, Problems* problems) {
   }
 }
 
-void CheckSandbox(const config::v1::Sandbox& sandbox, Problems* problems) {
+// Whether the daemon's cgroup may use them all is seen at start.
+void CheckCpuset(const std::string& cpuset, const HostFacts& host,
+                 Problems* problems) {
+  if (cpuset.empty()) return;
+  const absl::StatusOr<std::vector<int>> cpus = ParseCpuList(cpuset);
+  if (!cpus.ok() || cpus->empty()) {
+    problems->push_back(
+        absl::StrCat("sandbox.cpuset: ",
+                     cpus.ok() ? "it is blank" : cpus.status().message()));
+    return;
+  }
+  std::vector<int> missing;
+  std::set_difference(cpus->begin(), cpus->end(), host.online.begin(),
+                      host.online.end(), std::back_inserter(missing));
+  if (!host.online.empty() && !missing.empty()) {
+    problems->push_back(absl::StrCat(
+        "sandbox.cpuset: '", cpuset, "': this host has no CPU ",
+        FormatCpuList(missing), ", only ", FormatCpuList(host.online)));
+  }
+}
+
+void CheckSandbox(const config::v1::Sandbox& sandbox, const HostFacts& host,
+                  Problems* problems) {
   auto positive = [&](const char* field, int64_t value) {
     if (value > 0) return;
     problems->push_back(
@@ -177,6 +201,7 @@ void CheckSandbox(const config::v1::Sandbox& sandbox, Problems* problems) {
         absl::StrCat("sandbox.cpu_weight: ", sandbox.cpu_weight(),
                      " is not within 0 to ", kMostCpuWeight));
   }
+  CheckCpuset(sandbox.cpuset(), host, problems);
   CheckImages(sandbox, problems);
   CheckProfiles(sandbox, problems);
 }
@@ -203,7 +228,7 @@ Problems CheckConfig(const config::v1::Config& config, const HostFacts& host) {
   CheckListen(config.listen(), &problems);
   CheckWorkers(config.workers(), &problems);
   CheckHostIds(config, &problems);
-  CheckSandbox(config.sandbox(), &problems);
+  CheckSandbox(config.sandbox(), host, &problems);
   CheckRequests(config.requests(), host, &problems);
   if (!IsOneOf(config.log().level(), {"debug", "info", "warning", "error"})) {
     problems.push_back(absl::StrCat("log.level: '", config.log().level(),

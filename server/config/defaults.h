@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "paddock/config/v1/config.pb.h"
 
@@ -11,6 +12,7 @@ namespace paddock {
 // What the defaults depend on.
 struct HostFacts {
   int cpus = 1;              // the daemon may use: sched_getaffinity(2)
+  std::vector<int> online;   // numbers of CPUs; empty: not known
   int64_t memory_bytes = 0;  // the smaller of RAM and the daemon's cgroup limit
   int64_t open_files = 0;    // highest hard RLIMIT_NOFILE the daemon can give
   bool rootless = false;     // started by an ordinary user

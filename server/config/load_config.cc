@@ -15,6 +15,7 @@
 #include "server/config/yaml_message.h"
 #include "worker/base/file_util.h"
 #include "worker/base/status_macros.h"
+#include "worker/wire/cpu_list.h"
 
 namespace paddock {
 namespace {
@@ -41,6 +42,19 @@ absl::StatusOr<std::string> ReadConfigFile(const std::string& asked,
   return text;
 }
 
+// Defaults, then the file `name` with `yaml`, then what wins over it.
+config::v1::Config Apply(const ConfigSources& sources, const std::string& name,
+                         const std::string& yaml, const HostFacts& host,
+                         Problems* problems) {
+  config::v1::Config config = DefaultConfig(host);
+  Append(name, ApplyYaml(yaml, &config), problems);
+  for (const Setting& setting : sources.settings) {
+    Append(setting.origin, ApplyValue(setting.path, setting.value, &config),
+           problems);
+  }
+  return config;
+}
+
 }  // namespace
 
 std::vector<Setting> EnvironmentSettings(char** environment) {
@@ -61,15 +75,18 @@ std::vector<Setting> EnvironmentSettings(char** environment) {
 }
 
 absl::StatusOr<config::v1::Config> LoadConfig(const ConfigSources& sources,
-                                              const HostFacts& host) {
-  config::v1::Config config = DefaultConfig(host);
-  Problems problems;
+                                              const HostFacts& daemon_host) {
   std::string file;
   ASSIGN_OR_RETURN(const std::string yaml, ReadConfigFile(sources.file, &file));
-  Append(file, ApplyYaml(yaml, &config), &problems);
-  for (const Setting& setting : sources.settings) {
-    Append(setting.origin, ApplyValue(setting.path, setting.value, &config),
-           &problems);
+  Problems problems;
+  config::v1::Config config =
+      Apply(sources, file, yaml, daemon_host, &problems);
+  // Defaults follow the CPUs that programs have, which only now are known.
+  const auto cpuset = ParseCpuList(config.sandbox().cpuset());
+  HostFacts host = daemon_host;
+  if (problems.empty() && cpuset.ok() && !cpuset->empty()) {
+    host.cpus = static_cast<int>(cpuset->size());
+    config = Apply(sources, file, yaml, host, &problems);
   }
   // What could not be read would only be reported twice by the checks.
   if (problems.empty()) {

@@ -209,9 +209,11 @@ absl::Status CgroupInstance::PrepareUnified(Tree* tree) {
     RETURN_IF_ERROR(EnableControllers(sandboxes.get(), used));
   }
   RETURN_IF_ERROR(LimitByUnified(limits_,
-                                 {.instance = tree->instance.get(),
+                                 {.base = tree->base.get(),
+                                  .instance = tree->instance.get(),
                                   .sandboxes = sandboxes.get(),
                                   .holds_daemon = tree->holds_daemon,
+                                  .available = available,
                                   .used = used},
                                  &layout_));
   // Where other processes are beside us in the group the kernel refuses: then

@@ -27,6 +27,7 @@
 #include "server/supervisor/supervisor.h"
 #include "worker/base/file_util.h"
 #include "worker/base/status_macros.h"
+#include "worker/wire/cpu_list.h"
 
 namespace paddock {
 namespace {
@@ -203,6 +204,11 @@ HostFacts LookAtHost(bool rootless) {
     host.cpus = CPU_COUNT_S(CPU_ALLOC_SIZE(kMostCpus), cpus);
   }
   CPU_FREE(cpus);
+  // Containers may hide it; the cgroup has the last word at start anyway.
+  const auto online = ReadFileAt(AT_FDCWD, "/sys/devices/system/cpu/online");
+  if (online.ok()) {
+    host.online = ParseCpuList(*online).value_or(std::vector<int>());
+  }
   host.memory_bytes = OwnUsableMemory();
   host.open_files = HighestOpenFilesLimit();
   return host;

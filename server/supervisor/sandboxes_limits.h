@@ -1,6 +1,7 @@
 #ifndef PADDOCK_SERVER_SUPERVISOR_SANDBOXES_LIMITS_H_
 #define PADDOCK_SERVER_SUPERVISOR_SANDBOXES_LIMITS_H_
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -20,16 +21,28 @@ struct SandboxesLimits {
   // In the unit of v2's cpu.weight, 1 to 10000. 0: kDefaultCpuWeight where the
   // cpu controller is there; any other value is an error where it is not.
   int cpu_weight = 0;
+  // As cpuset(7) has a list; empty: all that the base may use.
+  std::string cpuset;
+  // 0: no limit.
+  int64_t memory_bytes = 0;
 };
+
+// Memory of one worker's sandboxes beside that of the program that it runs:
+// those that wait, ready or to be taken down. Of these a worker lets less than
+// 32 MiB come together (worker/worker_loop.cc); the rest is for what the kernel
+// frees late.
+inline constexpr int64_t kIdleSandboxesBytes = 64 << 20;
 
 SandboxesLimits SandboxesLimitsOf(const config::v1::Config& config);
 
 // Groups of cgroup v2, open and borrowed: server/supervisor/cgroup_instance.h.
 struct UnifiedGroups {
+  int base = -1;
   int instance = -1;
   int sandboxes = -1;
-  bool holds_daemon = false;      // beside `sandboxes`
-  std::vector<std::string> used;  // controllers that `sandboxes` has
+  bool holds_daemon = false;           // beside `sandboxes`
+  std::vector<std::string> available;  // controllers of `base`
+  std::vector<std::string> used;       // those that `sandboxes` has
 };
 
 // Both write what is asked for as far as the controllers are there, and add a

@@ -1,12 +1,15 @@
 """What holds for all sandboxes together, as the operator configured it."""
 
+import errno
 import glob
 import os
 import signal
 
+import pytest
+
 from harness import jobs
 from harness import own_cgroup
-from harness.server import wait_until
+from harness.server import StartFailed, wait_until
 
 MARK = "4242.4242"
 
@@ -66,3 +69,50 @@ def test_programs_weigh_less_than_the_service(start_server):
         call.cancel()
         os.kill(server.pid, signal.SIGTERM)
         assert server.stop() == 0
+
+
+AFFINITY = """
+import os
+print(*sorted(os.sched_getaffinity(0)))
+try:
+    os.sched_setaffinity(0, {0})
+    print(*sorted(os.sched_getaffinity(0)))
+except OSError as error:
+    print(error.errno)
+os.sched_setaffinity(0, range(os.sysconf("SC_NPROCESSORS_CONF") + 8))
+print(*sorted(os.sched_getaffinity(0)))
+for line in open("/proc/self/status"):
+    if line.startswith("Cpus_allowed_list:"):
+        print(line.split()[1])
+"""
+
+
+def test_programs_stay_on_the_cpus_they_are_given(start_server):
+    cpus = sorted(os.sched_getaffinity(0))
+    last = cpus[-1]
+    config = {"sandbox": {"cpuset": str(last)}}
+    # A service that is held to another CPU does not hold its programs there.
+    server = start_server(config, wrapper=["taskset", "-c", str(cpus[0])])
+    api = jobs.Api(server.channel)
+    row, = (row for row in api.info().layers if row.layer == "cpuset")
+    assert row.mechanism.endswith(f"cpuset.cpus {last}")
+    seen = api.python(AFFINITY).stdout.data.decode().splitlines()
+    refused = str(errno.EINVAL) if last != 0 else "0"
+    assert seen == [str(last), refused, str(last), str(last)]
+    # What more than one CPU's worth of time would need is not there.
+    assert api.info().max_limits.cpus == 1
+
+
+def test_without_a_set_programs_choose_among_all(server, api):
+    """The control."""
+    assert not [row for row in api.info().layers if row.layer == "cpuset"]
+    cpus = " ".join(str(cpu) for cpu in sorted(os.sched_getaffinity(0)))
+    seen = api.python(AFFINITY).stdout.data.decode().splitlines()
+    assert seen[:3] == [cpus, "0", cpus]
+
+
+def test_a_cpu_that_is_not_there_is_named(start_server):
+    with pytest.raises(StartFailed) as caught:
+        start_server({"sandbox": {"cpuset": "0,4000"}})
+    assert "sandbox.cpuset" in caught.value.log
+    assert "4000" in caught.value.log

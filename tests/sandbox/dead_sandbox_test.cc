@@ -64,6 +64,22 @@ TEST_F(DeadSandboxTest, SysVMemoryIsFreeBeforeTheNextProgramRuns) {
   EXPECT_FALSE(IsThereDuringTheNextRun(kSysVMemory));
 }
 
+// The server gives its share to a program of another worker then.
+TEST_F(DeadSandboxTest, MuchMemoryIsFreeBeforeTheAnswer) {
+  v1::Process process = WorkerProcess::NewProcess(
+      {"sh", "-c", "sleep 0.2; head -c 60M /dev/zero > /tmp/file"});
+  ASSERT_TRUE(worker_->Send(process).ok());
+  auto message = worker_->Receive();
+  ASSERT_TRUE(message.ok() && message->has_started());
+  const std::set<std::string> before = Groups();
+  message = worker_->Receive();
+  ASSERT_TRUE(message.ok() && message->has_finished());
+  EXPECT_EQ(message->finished().result().outcome(), v1::OUTCOME_SUCCEEDED);
+  const std::set<std::string> after = Groups();
+  EXPECT_FALSE(
+      std::includes(after.begin(), after.end(), before.begin(), before.end()));
+}
+
 TEST_F(DeadSandboxTest, MemoryOfFilesIsFreeBeforeTheNextProgramRuns) {
   for (const char* directory : {"/work", "/tmp", "/dev/shm"}) {
     SCOPED_TRACE(directory);

@@ -24,18 +24,18 @@ namespace {
 
 constexpr absl::Duration kPatience = absl::Seconds(60);
 
-internal::v1::WorkerLaunch MakeLaunch(
-    const internal::v1::CgroupLayout& cgroups) {
+internal::v1::WorkerLaunch MakeLaunch(const internal::v1::CgroupLayout& cgroups,
+                                      int slot) {
   internal::v1::WorkerLaunch launch;
-  launch.set_slot(0);
+  launch.set_slot(slot);
   launch.set_incarnation(1);
   *launch.mutable_cgroups() = cgroups;
   launch.mutable_config()->mutable_workers()->set_warm_sandboxes(1);
   config::v1::Sandbox* sandbox = launch.mutable_config()->mutable_sandbox();
-  launch.mutable_ids()->set_first(0x10000000);
+  launch.mutable_ids()->set_first(0x10000000 + slot * (64 << 20));
   launch.mutable_ids()->set_count(64 << 20);
   launch.mutable_ids()->set_per_sandbox(65536);
-  launch.mutable_ids()->set_init(0x10000000 - 65536);
+  launch.mutable_ids()->set_init(0x10000000 - 65536 + slot);
   sandbox->set_tmp_bytes(64 << 20);
   sandbox->set_tmp_inodes(1024);
   sandbox->set_shm_bytes(64 << 20);
@@ -64,29 +64,44 @@ void ExecWorker(int launch_fd, int channel_fd, pid_t parent) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<WorkerProcess>> WorkerProcess::Start() {
+absl::StatusOr<std::unique_ptr<WorkerProcess>> WorkerProcess::Start(
+    const SandboxesLimits& limits) {
   RETURN_IF_ERROR(EnterOwnCgroup());
   std::unique_ptr<WorkerProcess> worker(new WorkerProcess);
   ASSIGN_OR_RETURN(const std::vector<CgroupHierarchy> hierarchies,
                    FindOwnCgroupHierarchies(""));
   SweepReport report;
   ASSIGN_OR_RETURN(CgroupInstance cgroups,
-                   CgroupInstance::Create(hierarchies, &report));
-  worker->cgroups_ = std::make_unique<CgroupInstance>(std::move(cgroups));
+                   CgroupInstance::Create(hierarchies, &report, limits));
+  worker->cgroups_ = std::make_shared<CgroupInstance>(std::move(cgroups));
   RETURN_IF_ERROR(worker->Spawn());
-  ASSIGN_OR_RETURN(const internal::v1::WorkerMessage message,
-                   worker->Receive());
-  if (!message.has_ready()) return absl::InternalError("not ready first");
-  worker->ready_ = message.ready();
+  RETURN_IF_ERROR(worker->WaitReady());
   return worker;
+}
+
+absl::StatusOr<std::unique_ptr<WorkerProcess>> WorkerProcess::StartBeside() {
+  std::unique_ptr<WorkerProcess> worker(new WorkerProcess);
+  worker->cgroups_ = cgroups_;
+  worker->is_beside_ = true;
+  RETURN_IF_ERROR(worker->Spawn());
+  RETURN_IF_ERROR(worker->WaitReady());
+  return worker;
+}
+
+absl::Status WorkerProcess::WaitReady() {
+  ASSIGN_OR_RETURN(const internal::v1::WorkerMessage message, Receive());
+  if (!message.has_ready()) return absl::InternalError("not ready first");
+  ready_ = message.ready();
+  return absl::OkStatus();
 }
 
 absl::Status WorkerProcess::Spawn() {
   ASSIGN_OR_RETURN(SocketPair channel, MakeSocketPair());
   ASSIGN_OR_RETURN(
       UniqueFd launch,
-      SealedMemfd("launch",
-                  MakeLaunch(cgroups_->layout()).SerializeAsString()));
+      SealedMemfd(
+          "launch",
+          MakeLaunch(cgroups_->layout(), is_beside_).SerializeAsString()));
   const pid_t parent = getpid();
   pid_ = fork();
   if (pid_ < 0) return ErrnoStatus(errno, "fork");
@@ -100,7 +115,7 @@ WorkerProcess::~WorkerProcess() {
   if (pid_ > 0 && !reaped_) {
     if (!WaitForEnd().ok()) kill(pid_, SIGKILL);
   }
-  if (cgroups_ != nullptr) {
+  if (cgroups_ != nullptr && !is_beside_) {
     cgroups_->RemoveSandboxes("");
     cgroups_->Remove().IgnoreError();
   }

@@ -19,7 +19,11 @@ namespace paddock {
 class WorkerProcess {
  public:
   // `path` of the binary. Returns once the worker said that it is ready.
-  static absl::StatusOr<std::unique_ptr<WorkerProcess>> Start();
+  // `limits` are those of all sandboxes.
+  static absl::StatusOr<std::unique_ptr<WorkerProcess>> Start(
+      const SandboxesLimits& limits = {});
+  // Another in the cgroups of this one, which must outlive it.
+  absl::StatusOr<std::unique_ptr<WorkerProcess>> StartBeside();
   ~WorkerProcess();
 
   pid_t pid() const { return pid_; }
@@ -50,8 +54,10 @@ class WorkerProcess {
  private:
   WorkerProcess() = default;
   absl::Status Spawn();
+  absl::Status WaitReady();
 
-  std::unique_ptr<CgroupInstance> cgroups_;
+  std::shared_ptr<CgroupInstance> cgroups_;
+  bool is_beside_ = false;
   UniqueFd channel_;
   pid_t pid_ = -1;
   bool reaped_ = false;

@@ -44,6 +44,10 @@ struct SetupPlan {
   int cgroup_fd;
   // Files of cgroups the program writes "0" to, first of all.
   int join_fds[kMaxJoinFiles];
+  // The program's CPUs, as sched_setaffinity(2) takes them; 0 bytes: the
+  // worker's.
+  const unsigned long* cpu_mask;
+  uint32_t cpu_mask_bytes;
   int join_count;
   int status_fd;  // init's socket to the worker; also its lifeline
   int plan_fd;    // the program's socket to the worker

@@ -44,7 +44,11 @@ bool JoinCgroups(const SetupPlan& plan) {
     close(plan.join_fds[i]);
   }
   if (plan.cgroup_fd >= 0) close(plan.cgroup_fd);
-  return true;
+  // What the worker is held to is not for programs, and before Linux 6.3 a
+  // child cloned into a group has its parent's CPUs, not the group's.
+  return plan.cpu_mask_bytes == 0 ||
+         syscall(SYS_sched_setaffinity, 0, plan.cpu_mask_bytes,
+                 plan.cpu_mask) == 0;
 }
 
 bool EnterUserNamespace(const SetupPlan& plan) {

@@ -37,8 +37,11 @@ class SandboxCgroup {
   virtual absl::StatusOr<absl::Duration> CpuTime() = 0;
 
   // A descriptor that becomes readable when the kernel has run out of the
-  // group's memory and has not killed all of it. -1: it kills all by itself.
+  // group's memory, or of that of a group above it, and has not killed all of
+  // it. -1: it kills all by itself.
   virtual int oom_event_fd() const = 0;
+  // Whether the limit of the group itself was ever met.
+  virtual bool MemoryLimitMet() const = 0;
 
   // SIGKILLs every member, also one that is forking: cgroup.kill, Linux 5.14.
   virtual absl::Status KillAll() = 0;
@@ -76,6 +79,8 @@ struct CgroupOptions {
   bool clone_into = true;
   // Without a cpu controller a limit on CPUs is ignored, not refused.
   bool degrade_cpus = false;
+  // CPUs of config.sandbox.cpuset; 0: all that are online.
+  int cpuset_size = 0;
 };
 
 // Makes sandboxes' cgroups below the directories the supervisor prepared.

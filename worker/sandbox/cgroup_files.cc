@@ -182,8 +182,12 @@ int CpusOnline() {
   return cpus;
 }
 
-int64_t CpuQuotaMicros(double cpus) {
-  if (cpus >= CpusOnline()) return -1;
+int UsableCpus(const CgroupOptions& options) {
+  return options.cpuset_size > 0 ? options.cpuset_size : CpusOnline();
+}
+
+int64_t CpuQuotaMicros(double cpus, int usable) {
+  if (cpus >= usable) return -1;
   // 1 ms is the smallest quota the kernel takes.
   return std::max<int64_t>(
       1000, std::llround(cpus * static_cast<double>(kCpuPeriodMicros)));

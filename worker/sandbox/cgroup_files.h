@@ -83,10 +83,12 @@ class KillGroup {
 
 // CPUs online when first asked: sysconf(3).
 int CpusOnline();
+// CPUs that programs can run on.
+int UsableCpus(const CgroupOptions& options);
 
 // "max 100000" or a quota for `cpus`, in the period of 100 ms. Microseconds; -1
-// is no limit, because the host has no more CPUs than that.
-int64_t CpuQuotaMicros(double cpus);
+// is no limit, because programs have no more CPUs than that, `usable`.
+int64_t CpuQuotaMicros(double cpus, int usable);
 inline constexpr int64_t kCpuPeriodMicros = 100'000;
 
 // What both versions say of a host.

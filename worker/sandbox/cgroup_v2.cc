@@ -24,8 +24,8 @@ bool Has(const std::vector<std::string>& controllers, const char* name) {
 class CgroupV2 : public SandboxCgroup {
  public:
   // `has_cpu`: the cpu controller is there.
-  CgroupV2(KillGroup group, bool has_cpu)
-      : group_(std::move(group)), has_cpu_(has_cpu) {}
+  CgroupV2(KillGroup group, bool has_cpu, int cpus)
+      : group_(std::move(group)), has_cpu_(has_cpu), cpus_(cpus) {}
 
   int clone_fd() const override { return group_.clone_fd(); }
   std::vector<int> join_fds() const override {
@@ -34,6 +34,11 @@ class CgroupV2 : public SandboxCgroup {
   }
   void CloseJoinFiles() override { group_.CloseJoinFile(); }
   int oom_event_fd() const override { return -1; }
+  bool MemoryLimitMet() const override {
+    // oom counts what met the limit of this very group; oom_kill also counts
+    // kills for the sake of a group above, or of the host.
+    return dir().ReadKey("memory.events", "oom").value_or(0) > 0;
+  }
   absl::Status KillAll() override { return group_.KillAll(); }
   absl::Status WaitEmpty(absl::Duration timeout) override {
     return group_.WaitEmpty(timeout);
@@ -64,7 +69,7 @@ class CgroupV2 : public SandboxCgroup {
       RETURN_IF_ERROR(dir().Write("pids.max", absl::StrCat(limits.processes)));
       processes_ = limits.processes;
     }
-    const int64_t quota = CpuQuotaMicros(limits.cpus);
+    const int64_t quota = CpuQuotaMicros(limits.cpus, cpus_);
     if (quota == quota_micros_) return absl::OkStatus();
     if (!has_cpu_) return NoCpuController();
     RETURN_IF_ERROR(dir().Write(
@@ -142,6 +147,7 @@ class CgroupV2 : public SandboxCgroup {
 
   KillGroup group_;
   bool has_cpu_;
+  int cpus_;  // that programs can run on
   UniqueFd cpu_stat_;
   // As last set.
   int64_t memory_bytes_ = 0;
@@ -161,8 +167,8 @@ class CgroupV2Factory : public CgroupFactory {
       const std::string& name) override {
     ASSIGN_OR_RETURN(KillGroup group,
                      KillGroup::Make(directory_.get(), name, options_));
-    auto cgroup =
-        std::make_unique<CgroupV2>(std::move(group), Has(controllers_, "cpu"));
+    auto cgroup = std::make_unique<CgroupV2>(
+        std::move(group), Has(controllers_, "cpu"), UsableCpus(options_));
     if (absl::Status status = cgroup->Prepare(); !status.ok()) {
       cgroup->Remove().IgnoreError();
       return status;

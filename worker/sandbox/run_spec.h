@@ -132,6 +132,9 @@ struct UsageFigures {
   std::optional<int64_t> io_read_bytes;
   std::optional<int64_t> io_write_bytes;
   std::optional<int32_t> oom_kills;
+  // What the dead group is charged for still, the kernel's copies of files
+  // aside.
+  int64_t left_bytes = 0;
   std::optional<int64_t> process_limit_hits;
   std::optional<int64_t> voluntary_switches;
   std::optional<int64_t> involuntary_switches;

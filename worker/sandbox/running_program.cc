@@ -237,8 +237,11 @@ void RunningProgram::OnListener(int events) {
 
 void RunningProgram::OnOomEvent() {
   uint64_t events = 0;
+  // When all sandboxes together have no memory left, each of them is told; the
+  // kernel chooses one, and its count of kills says so.
   if (read(parts_.cgroup_->oom_event_fd(), &events, sizeof(events)) ==
-      sizeof(events)) {
+          sizeof(events) &&
+      parts_.cgroup_->MemoryLimitMet()) {
     Kill(EndReason::kMemory);
   }
 }
@@ -277,6 +280,8 @@ void RunningProgram::FinishGroup() {
   err_.ReadRest();
   UsageFigures& usage = report_.usage;
   parts_.cgroup_->ReadFigures(&usage);
+  usage.left_bytes =
+      parts_.cgroup_->MemoryInUse() - usage.file_memory_bytes.value_or(0);
   if (usage.cpu_time.has_value()) {
     usage.cpu_time =
         std::max(absl::ZeroDuration(), *usage.cpu_time - cpu_before_);
@@ -298,7 +303,14 @@ void RunningProgram::Decide() {
     report_.failed_step = SetupStep::kNone;
     report_.wait_status.reset();
   } else if (usage.oom_kills.value_or(0) > 0) {
-    report_.reason = EndReason::kMemory;
+    if (parts_.cgroup_->MemoryLimitMet()) {
+      report_.reason = EndReason::kMemory;
+    } else {
+      Fail(SetupStep::kNone,
+           absl::ResourceExhaustedError(
+               "the kernel killed it below its own limit, because all "
+               "sandboxes together, or the host, had no memory left"));
+    }
   } else if (report_.failed_step != SetupStep::kNone) {
     report_.reason = EndReason::kSandboxFailed;
   } else if (killed_.has_value()) {

@@ -161,6 +161,9 @@ absl::Status WarmSandbox::Clone(SandboxFactory* factory) {
     }
     setup.join_fds[setup.join_count++] = fd;
   }
+  setup.cpu_mask = factory->cpu_mask.data();
+  setup.cpu_mask_bytes = static_cast<uint32_t>(factory->cpu_mask.size() *
+                                               sizeof(factory->cpu_mask[0]));
   setup.status_fd = status.second.get();
   setup.plan_fd = plan.second.get();
   setup.stdout_fd = out.writer.get();

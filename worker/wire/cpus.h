@@ -3,14 +3,22 @@
 
 #include <unistd.h>
 
+#include <string>
+
+#include "worker/wire/cpu_list.h"
+
 namespace paddock {
 
 // What GetServerInfo calls the layer that enforces Limits.cpus.
 inline constexpr char kCpusLayer[] = "cpus";
 
-// Whether `cpus` is less than this host has: otherwise nothing has to enforce
-// it.
-inline bool LimitsCpus(double cpus) {
+// Whether `cpus` is less than programs on this host have: otherwise nothing has
+// to enforce it. `cpuset` is config.sandbox.cpuset.
+inline bool LimitsCpus(double cpus, const std::string& cpuset) {
+  if (!cpuset.empty()) {
+    const auto set = ParseCpuList(cpuset);
+    if (set.ok()) return cpus < static_cast<double>(set->size());
+  }
   // Once: sysconf(3) reads files for it.
   static const double online =
       static_cast<double>(sysconf(_SC_NPROCESSORS_ONLN));

@@ -260,6 +260,33 @@ TEST(Config, RefusesBadValuesByTheirPath) {
   ExpectRefused("requests: {queue_capacity: -1}", "requests.queue_capacity");
 }
 
+TEST(Config, ACpusetIsCheckedByName) {
+  ExpectRefused("sandbox: {cpuset: '1-'}",
+                "sandbox.cpuset: '1-' is not a list of CPUs");
+  ExpectRefused("sandbox: {cpuset: ' '}", "sandbox.cpuset: it is blank");
+  const HostFacts host = {.cpus = 4,
+                          .online = {0, 1, 2, 5},
+                          .memory_bytes = int64_t{8} << 30,
+                          .open_files = 20000};
+  const auto config = Load("sandbox: {cpuset: '1-4'}", {}, host);
+  EXPECT_THAT(std::string(config.status().message()),
+              HasSubstr("sandbox.cpuset: '1-4': this host has no CPU 3-4, only "
+                        "0-2,5"));
+}
+
+TEST(Config, DefaultsFollowTheCpuset) {
+  HostFacts host = kHost;
+  host.cpus = 8;
+  const auto config = Load("sandbox: {cpuset: '2,4-5'}", {}, host);
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->workers().count(), 3);
+  EXPECT_EQ(config->requests().max_limits().cpus(), 3);
+  const auto asked =
+      Load("sandbox: {cpuset: '2,4-5'}\nworkers: {count: 2}\n", {}, host);
+  ASSERT_TRUE(asked.ok()) << asked.status();
+  EXPECT_EQ(asked->workers().count(), 2);
+}
+
 TEST(Config, ZeroIsALimitWhereItMeansSomething) {
   const auto config = Load(
       "requests: {default_limits: {file_size_bytes: 0, workspace_bytes: 0, "

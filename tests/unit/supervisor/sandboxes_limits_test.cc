@@ -7,12 +7,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <limits>
+
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "server/supervisor/cgroup_instance.h"
 #include "tests/support/skip.h"
 #include "tests/unit/supervisor/cgroup_parent.h"
 #include "worker/base/file_util.h"
+#include "worker/wire/cpu_list.h"
 
 namespace paddock {
 namespace {
@@ -150,6 +153,75 @@ TEST_F(SandboxesLimitsTest, WeightWithoutTheControllerIsAnErrorIfAskedFor) {
   ASSERT_NE(row, nullptr);
   EXPECT_EQ(row->state(), v1::ENFORCEMENT_STATE_NONE);
   EXPECT_EQ(row->mechanism(), "");
+}
+
+// The last of the CPUs that a group of the base may have.
+std::string LastCpu(const std::vector<CgroupHierarchy>& hierarchies) {
+  for (const CgroupHierarchy& hierarchy : hierarchies) {
+    for (const char* file : {"/cpuset.cpus.effective", "/cpuset.cpus"}) {
+      const auto cpus = ParseCpuList(Read(hierarchy.base_directory + file));
+      if (cpus.ok() && !cpus->empty()) return absl::StrCat(cpus->back());
+    }
+  }
+  return "";
+}
+
+TEST_F(SandboxesLimitsTest, CpusetIsThatOfAllSandboxes) {
+  const std::string cpu = LastCpu(hierarchies_);
+  ASSERT_NE(cpu, "");
+  const absl::Status created = Create({.cpuset = cpu});
+  ASSERT_TRUE(created.ok()) << created;
+  const std::string v1 = V1Directory(layout(), "cpuset");
+  EXPECT_EQ(v1.empty() ? Read(layout().unified_directory() + "/cpuset.cpus")
+                       : Read(v1 + "/cpuset.cpus"),
+            cpu);
+  ASSERT_NE(RowOf(layout(), "cpuset"), nullptr);
+  EXPECT_THAT(RowOf(layout(), "cpuset")->mechanism(),
+              HasSubstr("cpuset.cpus " + cpu));
+}
+
+TEST_F(SandboxesLimitsTest, WithoutACpusetNoRowSpeaksOfIt) {
+  ASSERT_TRUE(Create({}).ok());
+  EXPECT_EQ(RowOf(layout(), "cpuset"), nullptr);
+}
+
+TEST_F(SandboxesLimitsTest, CpusThatTheGroupMayNotUseAreNamed) {
+  const std::string cpus = LastCpu(hierarchies_) + ",4000";
+  const absl::Status created = Create({.cpuset = cpus});
+  EXPECT_FALSE(created.ok());
+  EXPECT_THAT(std::string(created.message()), HasSubstr("sandbox.cpuset: "));
+}
+
+TEST_F(SandboxesLimitsTest, CpusetWithoutTheControllerIsAnError) {
+  const std::string cpu = LastCpu(hierarchies_);
+  TakeAway("cpuset");
+  const absl::Status created = Create({.cpuset = cpu});
+  EXPECT_EQ(created.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(created.message()),
+              HasSubstr("the cpuset controller"));
+}
+
+TEST_F(SandboxesLimitsTest, MemoryIsThatOfAllSandboxes) {
+  ASSERT_TRUE(Create({.memory_bytes = 300 << 20}).ok());
+  const std::string v1 = V1Directory(layout(), "memory");
+  if (v1.empty()) {
+    EXPECT_EQ(Read(layout().unified_directory() + "/memory.max"), "314572800");
+  } else {
+    EXPECT_EQ(Read(v1 + "/memory.limit_in_bytes"), "314572800");
+    EXPECT_EQ(Read(v1 + "/memory.memsw.limit_in_bytes"), "314572800");
+  }
+  ASSERT_NE(RowOf(layout(), "total_memory"), nullptr);
+}
+
+TEST(SandboxesLimitsOf, LeavesRoomForSandboxesThatWait) {
+  config::v1::Config config;
+  config.mutable_workers()->set_count(3);
+  config.mutable_requests()->set_memory_budget_bytes(1 << 30);
+  EXPECT_EQ(SandboxesLimitsOf(config).memory_bytes,
+            (int64_t{1} << 30) + 3 * (64 << 20));
+  config.mutable_requests()->set_memory_budget_bytes(
+      std::numeric_limits<int64_t>::max());
+  EXPECT_EQ(SandboxesLimitsOf(config).memory_bytes, 0);
 }
 
 }  // namespace
