@@ -91,7 +91,7 @@ def test_programs_stay_on_the_cpus_they_are_given(start_server):
     cpus = sorted(os.sched_getaffinity(0))
     last = cpus[-1]
     config = {"sandbox": {"cpuset": str(last)}}
-    # A service that is held to another CPU does not hold its programs there.
+    # Also where the service is held to another CPU.
     server = start_server(config, wrapper=["taskset", "-c", str(cpus[0])])
     api = jobs.Api(server.channel)
     row, = (row for row in api.info().layers if row.layer == "cpuset")
@@ -101,6 +101,15 @@ def test_programs_stay_on_the_cpus_they_are_given(start_server):
     assert seen == [str(last), refused, str(last), str(last)]
     # What more than one CPU's worth of time would need is not there.
     assert api.info().max_limits.cpus == 1
+
+
+def test_the_affinity_of_the_service_is_not_that_of_programs(start_server):
+    cpus = sorted(os.sched_getaffinity(0))
+    server = start_server({"sandbox": {"cpuset": ",".join(map(str, cpus))}},
+                          wrapper=["taskset", "-c", str(cpus[0])])
+    assert os.sched_getaffinity(server.pid) == {cpus[0]}  # the control
+    seen = jobs.Api(server.channel).python(AFFINITY).stdout.data.decode()
+    assert seen.splitlines()[0] == " ".join(map(str, cpus))
 
 
 def test_without_a_set_programs_choose_among_all(server, api):
