@@ -97,7 +97,8 @@ make_qemu_args() {
   esac
   # What the kernel does not know itself, VM_ACCELERATOR and the scale, it puts
   # into init's environment, and so into COMMAND's.
-  local line="console=ttyS0 quiet panic=-1 cgroup_no_v1=all"
+  local line="console=ttyS0 quiet panic=-1 VM_CGROUPS=$cgroups"
+  [ "$cgroups" = hybrid ] || line+=' cgroup_no_v1=all'
   line+=" random.trust_cpu=on mitigations=off nokaslr$tuning"
   line+=" VM_ACCELERATOR=$1 PADDOCK_TEST_TIME_SCALE=$scale $append"
   qemu_args=(-accel "$1" -cpu "$cpu" -smp "$cpus" -m "$memory" -nodefaults

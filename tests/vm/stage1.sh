@@ -1,6 +1,6 @@
 # shellcheck shell=dash
 # Stage 1 of the guest, pid 1 in the initramfs: loads the modules, puts the root
-# together, mounts what every booted system has, and makes pure cgroup v2.
+# together, mounts what every booted system has, and makes pure cgroup v2 or a hybrid.
 #
 # Run by the static busybox alone, never by the host's shell and tools: emulated,
 # the start of one dynamically linked program takes 40 ms or more. What it
@@ -45,15 +45,32 @@ for folder in /tmp /var/tmp; do
   [ -L "/newroot$folder" ] || mnt tmpfs nosuid,nodev,mode=1777 $folder
 done
 
-# Pure cgroup v2, with systemd's mount options and every controller for children.
-mnt cgroup2 nosuid,nodev,noexec,nsdelegate,memory_recursiveprot /sys/fs/cgroup
+# cgroups as systemd mounts them, with a group for COMMAND in each hierarchy.
 cg=/newroot/sys/fs/cgroup
-$b mkdir $cg/init $cg/command
-echo 0 >$cg/init/cgroup.procs # 0: the writer, that is pid 1
-read -r controllers <$cg/cgroup.controllers
-for controller in $controllers; do
-  echo "+$controller" >$cg/cgroup.subtree_control
-done
+v2() {
+  mnt cgroup2 nosuid,nodev,noexec,nsdelegate,memory_recursiveprot "$1"
+}
+if [ "$VM_CGROUPS" = hybrid ]; then
+  mnt tmpfs nosuid,nodev,noexec,mode=755 /sys/fs/cgroup
+  for group in blkio cpu,cpuacct cpuset devices freezer hugetlb memory \
+    net_cls,net_prio pids; do
+    mnt cgroup "nosuid,nodev,noexec,$group" "/sys/fs/cgroup/$group"
+    $b mkdir "$cg/$group/command"
+  done
+  for file in cpuset.cpus cpuset.mems; do
+    $b cat $cg/cpuset/$file >$cg/cpuset/command/$file
+  done
+  v2 /sys/fs/cgroup/unified
+  $b mkdir $cg/unified/command
+else
+  v2 /sys/fs/cgroup
+  $b mkdir $cg/init $cg/command
+  echo 0 >$cg/init/cgroup.procs # 0: the writer, that is pid 1
+  read -r controllers <$cg/cgroup.controllers
+  for controller in $controllers; do
+    echo "+$controller" >$cg/cgroup.subtree_control
+  done
+fi
 
 # The exchange with the host. Its file `mounts` calls the functions below.
 $b mkdir /newroot/run/vm /newroot/run/vm/x

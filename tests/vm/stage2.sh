@@ -17,9 +17,11 @@ out=$!
 err=$!
 
 (
-  leaf=/sys/fs/cgroup/command
-  [ ! -d $leaf/main ] || leaf=$leaf/main # where it is delegated
-  echo 0 >$leaf/cgroup.procs
+  for leaf in /sys/fs/cgroup/command /sys/fs/cgroup/*/command; do
+    [ -d "$leaf" ] || continue
+    [ ! -d "$leaf"/main ] || leaf=$leaf/main # where it is delegated
+    echo 0 >"$leaf"/cgroup.procs
+  done
   ulimit -Hn 524288
   ulimit -Sn 1024
   export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin

@@ -1,4 +1,4 @@
-"""Kernels that were booted to be without something: paddockd says so."""
+"""Kernels booted to be without something, and with cgroups of another kind."""
 
 import os
 import subprocess
@@ -47,3 +47,18 @@ def test_without_landlock_the_table_says_nothing_enforces_it():
     assert ("Not fully enforced: landlock (NONE), server landlock (NONE)."
             in lines)
     assert "doctor ends with 1" in lines
+
+
+def test_controllers_of_v1_that_share_a_hierarchy():
+    """The host of these tests may have each in one of its own."""
+    tests = [os.path.join(HERE, "..", "e2e", f"test_{name}.py") for name in
+             ("count_limits", "memory_limits", "all_sandboxes", "long_run")]
+    done = subprocess.run(
+        [BOOT, "--timeout", "300", "--cgroups", "hybrid",
+         "--env", f"PADDOCK_BUILD={os.path.dirname(BINARIES)}",
+         "--env", "SANDBOX_TESTS_MUST_RUN=1", "--", "sh", "-ec",
+         'cat /proc/self/cgroup; for test; do /usr/bin/python3 -m pytest -q -ra '
+         '-p no:cacheprovider "$test"; done', "sh", *tests],
+        cwd=HERE, capture_output=True, text=True, timeout=400, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert ":cpu,cpuacct:/command" in done.stdout, done.stdout

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -51,8 +53,7 @@ class CgroupV1 : public SandboxCgroup {
     // of more than 8 pages, so then the group was that close to its limit. A
     // program that was because of files, which the kernel could drop, counts
     // too.
-    const auto memory = directories_.find("memory");
-    return memory->second.ReadNumber("memory.max_usage_in_bytes").value_or(0) >=
+    return Of("memory").ReadNumber("memory.max_usage_in_bytes").value_or(0) >=
            memory_bytes_ - kMostChargedForAKill;
   }
   absl::Status KillAll() override { return group_.KillAll(); }
@@ -60,12 +61,15 @@ class CgroupV1 : public SandboxCgroup {
     return group_.WaitEmpty(timeout);
   }
 
-  absl::Status Add(const char* controller, int parent,
+  // One group, whatever the number of controllers that share the hierarchy.
+  absl::Status Add(const std::vector<std::string>& controllers, int parent,
                    const std::string& name) {
     ASSIGN_OR_RETURN(CgroupDirectory directory,
                      CgroupDirectory::Make(parent, name));
-    auto& added = directories_[controller] = std::move(directory);
-    ASSIGN_OR_RETURN(UniqueFd tasks, added.Open("tasks", O_WRONLY));
+    owned_.push_back(std::make_unique<CgroupDirectory>(std::move(directory)));
+    CgroupDirectory* const added = owned_.back().get();
+    for (const std::string& name : controllers) directories_[name] = added;
+    ASSIGN_OR_RETURN(UniqueFd tasks, added->Open("tasks", O_WRONLY));
     tasks_.push_back(std::move(tasks));
     return absl::OkStatus();
   }
@@ -78,9 +82,9 @@ class CgroupV1 : public SandboxCgroup {
   }
 
   absl::Status Prepare() {
-    CgroupDirectory& memory = directories_["memory"];
-    CgroupDirectory& cpuacct = directories_["cpuacct"];
-    CgroupDirectory& pids = directories_["pids"];
+    CgroupDirectory& memory = Of("memory");
+    CgroupDirectory& cpuacct = Of("cpuacct");
+    CgroupDirectory& pids = Of("pids");
     ASSIGN_OR_RETURN(cpu_usage_, cpuacct.Open("cpuacct.usage", O_RDONLY));
     ASSIGN_OR_RETURN(oom_control_, memory.Open("memory.oom_control", O_RDONLY));
     memory.KeepOpen(O_WRONLY,
@@ -90,9 +94,8 @@ class CgroupV1 : public SandboxCgroup {
     cpuacct.KeepOpen(O_RDONLY, {"cpuacct.usage_user", "cpuacct.usage_sys"});
     pids.KeepOpen(O_WRONLY, {"pids.max"});
     pids.KeepOpen(O_RDONLY, {"pids.peak", "pids.events"});
-    if (const auto blkio = directories_.find("blkio");
-        blkio != directories_.end()) {
-      blkio->second.KeepOpen(O_RDONLY, {kIoFile});
+    if (directories_.contains("blkio")) {
+      Of("blkio").KeepOpen(O_RDONLY, {kIoFile});
     }
     oom_event_.Reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!oom_event_.valid()) return ErrnoStatus(errno, "eventfd");
@@ -104,15 +107,14 @@ class CgroupV1 : public SandboxCgroup {
   absl::Status SetLimits(const ProgramLimits& limits) override {
     RETURN_IF_ERROR(SetMemory(limits.memory_bytes));
     if (limits.processes != processes_) {
-      RETURN_IF_ERROR(directories_["pids"].Write(
-          "pids.max", absl::StrCat(limits.processes)));
+      RETURN_IF_ERROR(
+          Of("pids").Write("pids.max", absl::StrCat(limits.processes)));
       processes_ = limits.processes;
     }
     const int64_t quota = CpuQuotaMicros(limits.cpus, cpus_);
     if (quota == quota_micros_) return absl::OkStatus();
     if (!directories_.contains("cpu")) return NoCpuController();
-    RETURN_IF_ERROR(
-        directories_["cpu"].Write("cpu.cfs_quota_us", absl::StrCat(quota)));
+    RETURN_IF_ERROR(Of("cpu").Write("cpu.cfs_quota_us", absl::StrCat(quota)));
     quota_micros_ = quota;
     return absl::OkStatus();
   }
@@ -123,11 +125,11 @@ class CgroupV1 : public SandboxCgroup {
   }
 
   void ReadFigures(UsageFigures* figures) override {
-    const CgroupDirectory& cpu = directories_["cpuacct"];
+    const CgroupDirectory& cpu = Of("cpuacct");
     if (const auto used = CpuTime(); used.ok()) figures->cpu_time = *used;
     SetDuration(cpu.ReadNumber("cpuacct.usage_user"), &figures->user_time);
     SetDuration(cpu.ReadNumber("cpuacct.usage_sys"), &figures->system_time);
-    const CgroupDirectory& memory = directories_["memory"];
+    const CgroupDirectory& memory = Of("memory");
     figures->peak_memory_bytes = memory.ReadNumber("memory.max_usage_in_bytes");
     if (absl::StatusOr<std::string> stat = memory.Read("memory.stat");
         stat.ok()) {
@@ -143,7 +145,7 @@ class CgroupV1 : public SandboxCgroup {
         figures->oom_kills = static_cast<int32_t>(*kills);
       }
     }
-    const CgroupDirectory& pids = directories_["pids"];
+    const CgroupDirectory& pids = Of("pids");
     if (const auto peak = pids.ReadNumber("pids.peak")) {
       figures->peak_processes = static_cast<int32_t>(*peak);
     }
@@ -152,17 +154,13 @@ class CgroupV1 : public SandboxCgroup {
   }
 
   int64_t MemoryInUse() override {
-    return directories_["memory"]
-        .ReadNumber("memory.usage_in_bytes")
-        .value_or(0);
+    return Of("memory").ReadNumber("memory.usage_in_bytes").value_or(0);
   }
 
   absl::Status Remove() override {
     oom_event_.Reset();
     absl::Status status = group_.Remove();
-    for (auto& [controller, directory] : directories_) {
-      status.Update(directory.Remove());
-    }
+    for (const auto& directory : owned_) status.Update(directory->Remove());
     return status;
   }
 
@@ -171,21 +169,25 @@ class CgroupV1 : public SandboxCgroup {
     if (bytes == memory_bytes_) return absl::OkStatus();
     // Memory and swap together must never be less than memory.
     if (bytes > memory_bytes_) RETURN_IF_ERROR(SetMemoryAndSwap(bytes));
-    RETURN_IF_ERROR(directories_["memory"].Write("memory.limit_in_bytes",
-                                                 absl::StrCat(bytes)));
+    RETURN_IF_ERROR(
+        Of("memory").Write("memory.limit_in_bytes", absl::StrCat(bytes)));
     if (bytes < memory_bytes_) RETURN_IF_ERROR(SetMemoryAndSwap(bytes));
     memory_bytes_ = bytes;
     return absl::OkStatus();
   }
 
   absl::Status SetMemoryAndSwap(int64_t bytes) {
-    absl::Status status = directories_["memory"].Write(
-        "memory.memsw.limit_in_bytes", absl::StrCat(bytes));
+    absl::Status status =
+        Of("memory").Write("memory.memsw.limit_in_bytes", absl::StrCat(bytes));
     if (!absl::IsNotFound(status)) return status;
     if (!has_swap_) return absl::OkStatus();
     return absl::FailedPreconditionError(
         "this host has swap, and no memory.memsw.limit_in_bytes to keep a "
         "program from it");
+  }
+
+  CgroupDirectory& Of(const char* controller) const {
+    return *directories_.at(controller);
   }
 
   static void SetDuration(std::optional<int64_t> nanos,
@@ -195,9 +197,8 @@ class CgroupV1 : public SandboxCgroup {
 
   // Lines as "254:0 Read 4096".
   void ReadIo(UsageFigures* figures) {
-    const auto blkio = directories_.find("blkio");
-    if (blkio == directories_.end()) return;
-    absl::StatusOr<std::string> stat = blkio->second.Read(kIoFile);
+    if (!directories_.contains("blkio")) return;
+    absl::StatusOr<std::string> stat = Of("blkio").Read(kIoFile);
     if (!stat.ok()) return;
     int64_t read = 0;
     int64_t written = 0;
@@ -215,7 +216,8 @@ class CgroupV1 : public SandboxCgroup {
   KillGroup group_;
   bool has_swap_;
   int cpus_;  // that programs can run on
-  std::map<std::string, CgroupDirectory> directories_;
+  std::vector<std::unique_ptr<CgroupDirectory>> owned_;
+  std::map<std::string, CgroupDirectory*> directories_;  // by controller
   std::vector<UniqueFd> tasks_;
   UniqueFd cpu_usage_;
   UniqueFd oom_control_;
@@ -226,12 +228,20 @@ class CgroupV1 : public SandboxCgroup {
   int64_t quota_micros_ = -1;
 };
 
+// One v1 hierarchy. systemd mounts some with several controllers: cpu,cpuacct.
+struct Hierarchy {
+  UniqueFd directory;
+  std::vector<std::string> controllers;
+};
+
 class CgroupV1Factory : public CgroupFactory {
  public:
-  CgroupV1Factory(UniqueFd unified, std::map<std::string, UniqueFd> controllers,
-                  bool has_swap, const CgroupOptions& options)
+  // `cpuset`: what all sandboxes join, -1 if there is nothing to join.
+  CgroupV1Factory(UniqueFd unified, std::vector<Hierarchy> hierarchies,
+                  UniqueFd cpuset, bool has_swap, const CgroupOptions& options)
       : unified_(std::move(unified)),
-        controllers_(std::move(controllers)),
+        hierarchies_(std::move(hierarchies)),
+        cpuset_(std::move(cpuset)),
         has_swap_(has_swap),
         options_(options) {}
 
@@ -242,14 +252,11 @@ class CgroupV1Factory : public CgroupFactory {
     auto cgroup = std::make_unique<CgroupV1>(std::move(group), has_swap_,
                                              UsableCpus(options_));
     absl::Status status;
-    const auto cpuset = controllers_.find("cpuset");
-    if (options_.cpuset_size > 0 && cpuset != controllers_.end()) {
-      status = cgroup->JoinShared(cpuset->second.get());
-    }
-    for (const char* controller : kUsed) {
-      const auto parent = controllers_.find(controller);
-      if (parent == controllers_.end() || !status.ok()) continue;
-      status = cgroup->Add(controller, parent->second.get(), name);
+    if (cpuset_.valid()) status = cgroup->JoinShared(cpuset_.get());
+    for (const Hierarchy& hierarchy : hierarchies_) {
+      if (!status.ok()) break;
+      status =
+          cgroup->Add(hierarchy.controllers, hierarchy.directory.get(), name);
     }
     if (status.ok()) status = cgroup->Prepare();
     if (!status.ok()) {
@@ -264,13 +271,13 @@ class CgroupV1Factory : public CgroupFactory {
     m.cpu_time = "cgroup v1 cpuacct.usage, watched by the worker";
     m.memory = "cgroup v1 memory.limit_in_bytes, memory.memsw.limit_in_bytes";
     m.processes = "cgroup v1 pids.max";
-    if (controllers_.contains("cpu")) {
+    if (Has("cpu")) {
       m.cpus = "cgroup v1 cpu.cfs_quota_us";
     } else if (options_.degrade_cpus) {
       m.cpus = kCpusDegraded;
       m.cpus_degraded = true;
     }
-    if (controllers_.contains("blkio")) {
+    if (Has("blkio")) {
       m.io = "cgroup v1 blkio.throttle.io_service_bytes";
     }
     m.kill = "cgroup v2 cgroup.kill";
@@ -280,11 +287,44 @@ class CgroupV1Factory : public CgroupFactory {
   }
 
  private:
+  bool Has(const char* controller) const {
+    return absl::c_any_of(hierarchies_, [&](const Hierarchy& hierarchy) {
+      return absl::c_linear_search(hierarchy.controllers, controller);
+    });
+  }
+
   UniqueFd unified_;
-  std::map<std::string, UniqueFd> controllers_;
+  std::vector<Hierarchy> hierarchies_;
+  UniqueFd cpuset_;
   bool has_swap_;
   CgroupOptions options_;
 };
+
+bool IsSame(int directory, int other) {
+  struct stat a, b;
+  return fstat(directory, &a) == 0 && fstat(other, &b) == 0 &&
+         a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+// Those of `controllers` that a sandbox gets a group in, by hierarchy.
+std::vector<Hierarchy> ByHierarchy(
+    std::map<std::string, UniqueFd>* controllers) {
+  std::vector<Hierarchy> found;
+  for (const char* name : kUsed) {
+    const auto controller = controllers->find(name);
+    if (controller == controllers->end()) continue;
+    UniqueFd& directory = controller->second;
+    const auto same = absl::c_find_if(found, [&](const Hierarchy& hierarchy) {
+      return IsSame(hierarchy.directory.get(), directory.get());
+    });
+    if (same == found.end()) {
+      found.push_back({std::move(directory), {name}});
+    } else {
+      same->controllers.push_back(name);
+    }
+  }
+  return found;
+}
 
 // /proc/swaps has a line of headings and one for each swap area.
 bool HostHasSwap() {
@@ -298,8 +338,13 @@ bool HostHasSwap() {
 absl::StatusOr<std::unique_ptr<CgroupFactory>> MakeCgroupV1Factory(
     UniqueFd unified, std::map<std::string, UniqueFd> controllers,
     const CgroupOptions& options) {
+  UniqueFd cpuset;
+  if (options.cpuset_size > 0 && controllers.contains("cpuset")) {
+    cpuset = std::move(controllers["cpuset"]);
+  }
   return std::make_unique<CgroupV1Factory>(
-      std::move(unified), std::move(controllers), HostHasSwap(), options);
+      std::move(unified), ByHierarchy(&controllers), std::move(cpuset),
+      HostHasSwap(), options);
 }
 
 }  // namespace paddock
