@@ -2,6 +2,7 @@
 
 import os
 
+from paddock.v1 import job_pb2
 import pytest
 
 from harness import jobs
@@ -23,12 +24,15 @@ def sandbox_names():
 def test_dead_sandboxes_go_while_the_next_program_runs(api):
     wait_until(api.all_idle, 10)
     # Waiting one behind the other, they leave the worker no idle moment.
-    short = [api.start(jobs.make_process("/bin/sleep", "0.05"))
-             for _ in range(5)]
-    long = api.start(jobs.make_process("/bin/sleep", "20"))
+    short = [api.start(jobs.make_process("/bin/sleep", "0.3"))]
+    wait_until(lambda: "BUSY" in api.worker_states(), 10)
+    short += [api.start(jobs.make_process("/bin/sleep", "0.05"))
+              for _ in range(4)]
+    request = jobs.make_request(jobs.make_process("/bin/sleep", "20"))
+    request.job.priority = job_pb2.PRIORITY_LOW  # the last, whichever came last
+    long = api.execution.Execute.future(request, timeout=jobs.RPC_SECONDS)
     for call in short:
         assert call.result().result.outcome == jobs.SUCCEEDED
-    # Where the order of the queue is another, the test shows nothing.
     assert not long.done()
     wait_until(lambda: len(sandbox_names()) == 1, 2)
     assert "BUSY" in api.worker_states()

@@ -49,6 +49,8 @@ EVERYDAY = {
     "e2e_crash": None,
     "e2e_cgroup_hosts": None,
     "e2e_all_sandboxes": None,
+    "e2e_long_run": None,
+    "e2e_support_matrix": None,
     "e2e_rootless": None,
     "escape_privilege": None,
     "escape_exhaustion": None,
