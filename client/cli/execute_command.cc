@@ -68,11 +68,12 @@ int Execute(const ExecuteOptions& options) {
     return kExitTrouble;
   }
   Canceller canceller;
-  const InterruptWatcher interrupt(&canceller);
+  InterruptWatcher interrupt(&canceller);
   const std::string server = ResolveServer(options.server);
   PaddockClient client(server);
   const absl::StatusOr<v1::ExecuteResponse> response =
       client.Execute(request, {options.deadline, &canceller});
+  interrupt.Stop();
   if (!response.ok() && interrupt.signal() != 0) {
     PrintError("interrupted; the job is killed");
     return kExitSignalBase + interrupt.signal();

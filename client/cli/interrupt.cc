@@ -28,7 +28,10 @@ InterruptWatcher::InterruptWatcher(Canceller* canceller) {
   thread_ = std::thread([this, canceller] { Watch(canceller); });
 }
 
-InterruptWatcher::~InterruptWatcher() {
+InterruptWatcher::~InterruptWatcher() { Stop(); }
+
+void InterruptWatcher::Stop() {
+  if (!thread_.joinable()) return;
   done_ = true;
   // Wakes the thread; the mask still keeps the signal from anybody else.
   pthread_kill(thread_.native_handle(), kWake);

@@ -10,7 +10,7 @@
 
 namespace paddock {
 
-// While it lives, SIGINT, SIGTERM and SIGHUP end the call that uses
+// Until it is stopped, SIGINT, SIGTERM and SIGHUP end the call that uses
 // `canceller` instead of this process, so that the job is dead before the
 // command returns. At most one object at a time. Construct it before the first
 // gRPC object: threads made later inherit the blocked signals, and one that had
@@ -21,6 +21,11 @@ class InterruptWatcher {
   ~InterruptWatcher();
   InterruptWatcher(const InterruptWatcher&) = delete;
   InterruptWatcher& operator=(const InterruptWatcher&) = delete;
+
+  // From here on the signals do what they did before. For when the call has
+  // returned: whatever is done with its answer must be as easy to interrupt as
+  // in any command.
+  void Stop();
 
   // The signal that came; 0 if none did.
   int signal() const { return signal_; }

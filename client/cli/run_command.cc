@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "client/cli/broken_pipe.h"
 #include "client/cli/commands.h"
 #include "client/cli/exit_code.h"
 #include "client/cli/interrupt.h"
@@ -51,7 +52,8 @@ bool HasRun(const v1::JobResult& result) {
 }
 
 // What a person sees. False if something did not come out as asked for.
-bool PrintResult(const RunOptions& options, const v1::JobResult& result) {
+bool PrintResult(const RunOptions& options, const v1::JobResult& result,
+                 const BrokenPipe& broken_pipe) {
   bool ok = true;
   for (const absl::Status& status :
        {PrintCapture(STDOUT_FILENO, "standard output",
@@ -59,7 +61,8 @@ bool PrintResult(const RunOptions& options, const v1::JobResult& result) {
         PrintCapture(STDERR_FILENO, "standard error",
                      result.process().stderr())}) {
     if (status.ok()) continue;
-    PrintError(status.message());
+    // Who closed the pipe knows.
+    if (!broken_pipe.happened()) PrintError(status.message());
     ok = false;
   }
   // A program that never ran said nothing itself.
@@ -67,31 +70,35 @@ bool PrintResult(const RunOptions& options, const v1::JobResult& result) {
   return ok;
 }
 
-bool PrintJson(const v1::ExecuteResponse& response) {
+bool PrintJson(const v1::ExecuteResponse& response,
+               const BrokenPipe& broken_pipe) {
   absl::StatusOr<std::string> json =
       PrintMessage(response, MessageFormat::kJson);
   absl::Status status = json.status();
   if (status.ok()) {
     status = WriteStandardStream(STDOUT_FILENO, *json);
   }
-  if (!status.ok()) PrintError(status.message());
+  if (!status.ok() && !broken_pipe.happened()) PrintError(status.message());
   return status.ok();
 }
 
 int ShowResponse(const RunOptions& options,
                  const v1::ExecuteResponse& response) {
-  bool ok = options.json ? PrintJson(response)
-                         : PrintResult(options, response.result());
-  const int code = ExitCodeOf(response.result());
+  BrokenPipe broken_pipe;
+  // First: what reads our output may be slow, go away or interrupt us.
+  std::vector<std::string> missing;
   if (HasRun(response.result())) {
-    for (const std::string& message :
-         WriteOutputs(options, response.result().process())) {
-      PrintError(message);
-      ok = false;
-    }
+    missing = WriteOutputs(options, response.result().process());
   }
+  const bool printed =
+      options.json ? PrintJson(response, broken_pipe)
+                   : PrintResult(options, response.result(), broken_pipe);
+  for (const std::string& message : missing) PrintError(message);
   // The program's own trouble says more than what followed from it.
-  return ok || code != 0 ? code : kExitTrouble;
+  const int code = ExitCodeOf(response.result());
+  if (code != 0) return code;
+  broken_pipe.Deliver();
+  return printed && missing.empty() ? 0 : kExitTrouble;
 }
 
 int Run(RunOptions& options) {
@@ -111,11 +118,12 @@ int Run(RunOptions& options) {
     return kExitTrouble;
   }
   Canceller canceller;
-  const InterruptWatcher interrupt(&canceller);
+  InterruptWatcher interrupt(&canceller);
   const std::string server = ResolveServer(options.server);
   PaddockClient client(server);
   const absl::StatusOr<v1::ExecuteResponse> response =
       client.Execute(request, {options.deadline, &canceller});
+  interrupt.Stop();
   if (response.ok()) return ShowResponse(options, *response);
   if (interrupt.signal() != 0) {
     PrintError("interrupted; the job is killed");

@@ -258,6 +258,57 @@ def test_a_signal_that_was_ignored_stays_so(server, environment):
         assert process.wait(10) == 0
 
 
+@pytest.fixture
+def printing(server, environment, tmp_path):
+    """A `paddock run` that is stuck in the middle of its output."""
+    succeed(server, stdout=bytes(1 << 20))
+    server.process().outputs.add(path="a", data=b"a")
+    with subprocess.Popen(
+            [conftest.PADDOCK, "run", "--out", "a", "--", "x"], cwd=tmp_path,
+            env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE) as process:
+        assert process.stdout.read(1) == b"\0"
+        yield process
+        process.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_printing(printing, tmp_path, number):
+    printing.send_signal(number)
+    assert printing.wait(10) == -number
+    assert (tmp_path / "a").read_bytes() == b"a"
+
+
+def test_without_a_reader_all_but_the_output_comes(printing, tmp_path):
+    printing.stdout.close()
+    assert printing.wait(10) == -signal.SIGPIPE
+    assert printing.stderr.read() == b"paddock: SUCCEEDED, exit 0\n"
+    assert (tmp_path / "a").read_bytes() == b"a"
+
+
+def test_the_programs_own_trouble_goes_before_a_missing_reader(
+        server, environment):
+    end(server, result_pb2.OUTCOME_NONZERO_EXIT, exit_code=3)
+    server.process().stdout.data = b"x"
+    done = subprocess.run(
+        ["bash", "-c", f"{conftest.PADDOCK} run --json -- x | true;"
+         " echo ${PIPESTATUS[0]} >&2"], env=environment, timeout=30,
+        stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    assert done.stderr == b"3\n"
+
+
+def test_a_signal_ends_the_printing_of_execute(server, environment):
+    succeed(server, stdout=bytes(1 << 20))
+    with subprocess.Popen(
+            [conftest.PADDOCK, "execute", "-"], env=environment,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        process.stdin.write(b"job { process { argv: 'x' } }")
+        process.stdin.close()
+        assert process.stdout.read(1)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == -signal.SIGTERM
+
+
 def test_without_a_server(environment, tmp_path):
     done = subprocess.run(
         [conftest.PADDOCK, "run", "--server", f"unix:{tmp_path}/none", "--",
