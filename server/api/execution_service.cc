@@ -1,5 +1,6 @@
 #include "server/api/execution_service.h"
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <utility>
@@ -15,6 +16,21 @@ namespace {
 
 constexpr char kJobIdKey[] = "paddock-job-id";
 
+using Clock = std::chrono::system_clock;  // that of gRPC's deadlines
+
+// What the caller of a cancelled RPC that began at `begin` was told by its own
+// side. That ends at the deadline too, before we do: grpc-timeout is rounded
+// up, by 1 % at most, and has travelled.
+grpc::Status EndOfCancelled(Clock::time_point begin,
+                            Clock::time_point deadline) {
+  const Clock::duration late =
+      (deadline - begin) / 100 + std::chrono::milliseconds(10);
+  if (Clock::now() >= deadline - late) {
+    return {grpc::StatusCode::DEADLINE_EXCEEDED, "the deadline has passed"};
+  }
+  return {grpc::StatusCode::CANCELLED, "the client gave up"};
+}
+
 // One Execute call. gRPC deletes it through OnDone, after Finish and after a
 // running OnCancel.
 class ExecuteCall final : public grpc::ServerUnaryReactor {
@@ -25,7 +41,8 @@ class ExecuteCall final : public grpc::ServerUnaryReactor {
       : context_(context),
         response_(response),
         runner_(runner),
-        observer_(observer) {
+        observer_(observer),
+        begin_(Clock::now()) {
     label_.id = NewJobId();
     context_->AddTrailingMetadata(kJobIdKey, label_.id);
   }
@@ -89,6 +106,11 @@ class ExecuteCall final : public grpc::ServerUnaryReactor {
   }
 
   void Answer(JobEnd end) {
+    // Nobody gets it, but it is counted.
+    if (context_->IsCancelled()) {
+      Finish(EndOfCancelled(begin_, context_->deadline()));
+      return;
+    }
     if (end.rejection) {
       Finish(Rejected(*end.rejection, context_));
       return;
@@ -101,6 +123,7 @@ class ExecuteCall final : public grpc::ServerUnaryReactor {
   v1::ExecuteResponse* const response_;
   JobRunner* const runner_;
   JobObserver* const observer_;
+  const Clock::time_point begin_;
   JobLabel label_;
   std::shared_ptr<Job> job_;
 };

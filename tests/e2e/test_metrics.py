@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import urllib.error
@@ -16,6 +17,7 @@ from harness import jobs
 from harness import paths
 from harness.metrics import Scrape
 from harness.server import wait_until
+from harness.time_scale import scaled
 
 DEPLOY = os.path.join(paths.ROOT, "deploy")
 NEEDED = {
@@ -85,6 +87,39 @@ def check_grpc_counts(scrape, total):
                         grpc_code="InvalidArgument", **labels) == 1
     assert scrape.total(f"{prefix}_handling_seconds_count",
                         **labels) == total + 1
+
+
+def handled(server):
+    """{code: count} of Execute's ends, without zeros."""
+    return {dict(labels)["grpc_code"]: value
+            for (name, labels), value in Scrape(server).samples.items()
+            if name == "paddock_grpc_server_handled_total" and value
+            and dict(labels)["grpc_method"] == "Execute"}
+
+
+def test_a_call_that_its_client_ends_is_not_counted_as_ok(start_server):
+    server = start_server()
+    api = jobs.Api(server.channel)
+    sleep = jobs.make_process("/bin/sleep", "60")
+    call = api.start(sleep)
+    wait_until(lambda: "BUSY" in api.worker_states(), 10)
+    call.cancel()
+    wait_until(lambda: handled(server) == {"Canceled": 1}, 10, 0.05)
+    wait_until(api.all_idle, 10)
+    with subprocess.Popen(
+            [paths.PADDOCK, "run", "--server", server.address, "--deadline",
+             f"{scaled(2):g}s", "--", "/bin/sleep", "60"],
+            stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as client:
+        wait_until(lambda: "BUSY" in api.worker_states(), 2)
+        # Its own clock would cancel the call, in a race with the server's.
+        client.send_signal(signal.SIGSTOP)
+        try:
+            wait_until(lambda: handled(server) == {
+                "Canceled": 1, "DeadlineExceeded": 1}, 10, 0.05)
+        finally:
+            client.kill()  # a stopped one too
+    api.run("/bin/true")
+    assert handled(server) == {"Canceled": 1, "DeadlineExceeded": 1, "OK": 1}
 
 
 def test_every_metric_of_the_issue_is_there(server, api):
