@@ -2,6 +2,7 @@
 
 #include <civetweb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -74,6 +75,14 @@ int FindListener(int port) {
   return -1;
 }
 
+// Connections whose client says nothing cost no thread for about this long:
+// tcp(7). The time-out of requests comes after that.
+void DeferSilentConnections(int listener) {
+  const int seconds = 30;
+  setsockopt(listener, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds,
+             sizeof(seconds));
+}
+
 // Its messages are about bad clients; ours about a failed start come from
 // mg_error_data.
 int DropMessage(const mg_connection*, const char*) { return 1; }
@@ -115,11 +124,11 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(
     const std::string& address,
     std::vector<const prometheus::Collectable*> collected,
     std::function<bool()> is_serving) {
-  // Few threads and a short time-out: one scraper and one prober, and nobody
-  // gains by holding connections.
+  // One scraper and one prober need few threads, but a connection holds one
+  // until its request is there: so more of them and a short time-out.
   const char* options[] = {
-      "listening_ports",    address.c_str(), "num_threads", "4",
-      "request_timeout_ms", "5000",          nullptr};
+      "listening_ports",    address.c_str(), "num_threads", "16",
+      "request_timeout_ms", "1000",          nullptr};
   mg_callbacks callbacks = {};
   callbacks.log_message = DropMessage;
   mg_init_data init = {};
@@ -143,6 +152,7 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(
   mg_set_request_handler(server->context_, "/", &HttpServer::Handle,
                          server.get());
   server->listener_ = FindListener(server->port());
+  if (server->listener_ >= 0) DeferSilentConnections(server->listener_);
   return server;
 }
 

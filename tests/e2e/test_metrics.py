@@ -1,5 +1,6 @@
 """The figures an operator sees are those of the jobs that ran."""
 
+import contextlib
 import json
 import os
 import re
@@ -185,6 +186,18 @@ def test_the_dashboard_uses_metrics_that_exist(server, api):
     assert len(expressions) >= 8
     used = set().union(*map(metrics_used, expressions))
     assert used - Scrape(server).names() == set()
+
+
+@pytest.mark.parametrize("said", [b"", b"G"])
+def test_idle_connections_do_not_keep_probes_waiting(server, said):
+    port = server.ready["http_port"]
+    with contextlib.ExitStack() as stack:
+        for _ in range(40):
+            idle = stack.enter_context(
+                socket.create_connection(("127.0.0.1", port), timeout=5))
+            idle.sendall(said)
+        for path in ("/readyz", "/healthz", "/metrics"):
+            assert server.http_get(path)
 
 
 def free_port():
