@@ -4,6 +4,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "google/protobuf/any.pb.h"
@@ -28,8 +29,10 @@ std::string Printable(absl::string_view text) {
 
 void AppendLine(absl::string_view subject, absl::string_view description,
                 std::string* text) {
-  absl::StrAppend(text, "\n  ", Printable(subject), ": ",
-                  Printable(description));
+  const std::string line =
+      absl::StrCat(Printable(subject), ": ", Printable(description));
+  // The message itself may name the first of several.
+  if (!absl::StartsWith(*text, line)) absl::StrAppend(text, "\n  ", line);
 }
 
 void AppendErrorInfo(const google::rpc::ErrorInfo& info, std::string* text) {

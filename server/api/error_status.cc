@@ -1,8 +1,10 @@
 #include "server/api/error_status.h"
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
@@ -18,7 +20,8 @@ constexpr char kDomain[] = "paddock";
 // Of grpc-message, which travels percent-encoded, and of all violations, which
 // travel in base 64.
 constexpr size_t kMaxMessageBytes = 1000;
-constexpr size_t kMaxViolationBytes = 4000;
+constexpr size_t kMaxViolationBytes = 3000;
+constexpr size_t kViolationOverhead = 8;  // tags and lengths
 constexpr size_t kMaxTextBytes = 300;
 
 // `text` cut to what may stand in a protobuf string.
@@ -49,15 +52,34 @@ grpc::Status MakeStatus(
   return grpc::Status(code, status.message(), status.SerializeAsString());
 }
 
-// "a: b", "a: b (and 3 more)".
+// `text` with the bytes escaped that could fool a reader of a log: controls,
+// what is not UTF-8, and the escaping character.
+std::string Printable(absl::string_view text) {
+  std::string result;
+  while (!text.empty()) {
+    const size_t valid = ValidUtf8Prefix(text);
+    for (const char c : text.substr(0, valid)) {
+      if (absl::ascii_iscntrl(c) || c == '\\') {
+        absl::StrAppend(&result, absl::CHexEscape(absl::string_view(&c, 1)));
+      } else {
+        result.push_back(c);
+      }
+    }
+    absl::StrAppend(&result, absl::CHexEscape(text.substr(valid, 1)));
+    text.remove_prefix(std::min(valid + 1, text.size()));
+  }
+  return result;
+}
+
+// "a: b", "a: b (and 3 more)". Fields are printable already.
 std::string Summary(const std::vector<FieldViolation>& violations) {
-  std::string text =
-      absl::StrCat(violations[0].field, ": ", violations[0].description);
+  std::string text = absl::StrCat(violations[0].field, ": ",
+                                  Printable(violations[0].description));
   text = Cut(text, kMaxTextBytes * 2);
   if (violations.size() > 1) {
     absl::StrAppend(&text, " (and ", violations.size() - 1, " more)");
   }
-  return absl::CHexEscape(text);
+  return text;
 }
 
 google::rpc::BadRequest MakeBadRequest(
@@ -67,7 +89,7 @@ google::rpc::BadRequest MakeBadRequest(
   for (const FieldViolation& violation : violations) {
     const std::string field = Cut(violation.field, kMaxTextBytes);
     const std::string description = Cut(violation.description, kMaxTextBytes);
-    bytes += field.size() + description.size();
+    bytes += field.size() + description.size() + kViolationOverhead;
     if (bytes > kMaxViolationBytes) break;
     auto* added = bad_request.add_field_violations();
     added->set_field(field);

@@ -49,6 +49,22 @@ TEST(ErrorTextTest, ShowsEveryDetail) {
             "  : no such blob");
 }
 
+TEST(ErrorTextTest, ShowsWhatTheMessageSaysOnlyOnce) {
+  google::rpc::BadRequest bad_request;
+  for (const char* field : {"job.a", "job.b"}) {
+    auto* violation = bad_request.add_field_violations();
+    violation->set_field(field);
+    violation->set_description("is wrong");
+  }
+  google::rpc::Status details;
+  details.add_details()->PackFrom(bad_request);
+  EXPECT_EQ(
+      ErrorText({grpc::StatusCode::INVALID_ARGUMENT,
+                 "job.a: is wrong (and 1 more)", details.SerializeAsString()}),
+      "job.a: is wrong (and 1 more)\n"
+      "  job.b: is wrong");
+}
+
 TEST(ErrorTextTest, StandsDetailsThatDoNotDecode) {
   EXPECT_EQ(ErrorText({grpc::StatusCode::INTERNAL, "oops", "\xff\xff"}),
             "oops");

@@ -48,16 +48,36 @@ TEST(ErrorStatusTest, ViolationsAreNamed) {
   EXPECT_EQ(info.reason(), "INVALID_REQUEST");
 }
 
+TEST(ErrorStatusTest, MessagesAreForPeople) {
+  const auto message_of = [](const std::string& description) {
+    return InvalidArgument({{"job.env[\"\\n\"]", description}}).error_message();
+  };
+  EXPECT_EQ(message_of("no \"ä\" within the server's maximum"),
+            "job.env[\"\\n\"]: no \"ä\" within the server's maximum");
+  EXPECT_EQ(message_of("a\n\x1b[2J\x7f\\n"),
+            "job.env[\"\\n\"]: a\\n\\x1b[2J\\x7f\\\\n");
+  EXPECT_EQ(message_of("\xff\xc3"), "job.env[\"\\n\"]: \\xff\\xc3");
+}
+
+std::string Repeat(const std::string& text, int times) {
+  std::string result;
+  for (int i = 0; i < times; ++i) result += text;
+  return result;
+}
+
 TEST(ErrorStatusTest, VeryManyAndVeryLongOnesStayWithinTheHeaders) {
-  std::vector<FieldViolation> violations;
-  for (int i = 0; i < 100'000; ++i) {
-    violations.push_back(
-        {std::string(1000, '\x01'), std::string(999, 'u') + "\xC3\xBC"});
+  for (const char* letter : {"u", "ü", "\x01", "%"}) {
+    for (const int length : {1, 100, 300, 999}) {
+      SCOPED_TRACE(letter);
+      SCOPED_TRACE(length);
+      const std::vector<FieldViolation> violations(
+          10'000, {Repeat("f", length), Repeat(letter, length)});
+      const grpc::Status status = InvalidArgument(violations);
+      EXPECT_LT(HeaderBytes(status), kMaxHeaderBytes);
+      EXPECT_GT(
+          DetailOf<google::rpc::BadRequest>(status).field_violations_size(), 0);
+    }
   }
-  const grpc::Status status = InvalidArgument(violations);
-  EXPECT_LT(HeaderBytes(status), kMaxHeaderBytes);
-  EXPECT_GT(DetailOf<google::rpc::BadRequest>(status).field_violations_size(),
-            0);
 }
 
 TEST(ErrorStatusTest, UnimplementedNamesTheField) {
