@@ -5,6 +5,15 @@
 namespace paddock {
 namespace {
 
+// CLI::NonNegativeNumber writes the largest double there is into its message.
+CLI::Validator NotNegative() {
+  return CLI::Validator(
+      [](const std::string& text) {
+        return !text.empty() && text[0] == '-' ? "must not be negative" : "";
+      },
+      "");
+}
+
 struct NamedFlag {
   const char* flag;
   const char* path;
@@ -74,7 +83,7 @@ void AddRoleFlags(CLI::App* app, CommandLine* line) {
                              std::pair{"--control-fd", &line->control_fd},
                              std::pair{"--parent-pid", &line->parent_pid}}) {
     CLI::Option* option = app->add_option(flag, *field)->group("");
-    option->check(CLI::NonNegativeNumber)->needs(role);
+    option->check(NotNegative())->needs(role);
     role->needs(option);
   }
 }
@@ -96,7 +105,7 @@ std::optional<CommandLine> ParseCommandLine(int argc, char** argv,
   app.add_option("--ready-fd", line.ready_fd,
                  "write {\"grpc_port\":..,\"http_port\":..,\"unix_socket\":..} "
                  "to this descriptor when ready, then close it")
-      ->check(CLI::NonNegativeNumber);
+      ->check(NotNegative());
   app.add_option("--worker-binary", line.worker_binary,
                  "paddock-worker to start (default: beside paddockd, or in "
                  "../libexec/paddock)");

@@ -403,6 +403,19 @@ TEST(CommandLine, RefusesWhatItDoesNotKnow) {
   }
 }
 
+TEST(CommandLine, SaysWhatIsWrongWithANumberInAShortLine) {
+  for (const char* number : {"-1", "three"}) {
+    const char* argv[] = {"paddockd", "--ready-fd", number};
+    int exit_code = -1;
+    testing::internal::CaptureStderr();
+    EXPECT_FALSE(ParseCommandLine(3, const_cast<char**>(argv), &exit_code));
+    const std::string text = testing::internal::GetCapturedStderr();
+    EXPECT_EQ(exit_code, 2) << number;
+    EXPECT_NE(text.find("--ready-fd"), std::string::npos) << text;
+    EXPECT_LT(text.size(), 100u) << text;
+  }
+}
+
 TEST(ScalarText, BytesBothWays) {
   EXPECT_EQ(*ParseBytes("0"), 0);
   EXPECT_EQ(*ParseBytes("3TiB"), int64_t{3} << 40);
