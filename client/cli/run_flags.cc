@@ -203,7 +203,9 @@ void AddFileOptions(CLI::App* command, RunOptions* options) {
       [options](std::string path) { options->stdin_file = std::move(path); });
   AddParsedOption(
       command, "--deadline", "DURATION",
-      "Give up and kill the job after this, waiting included", ParseDuration,
+      "Give up and kill the job after this, waiting included; exit\n"
+      "code 125",
+      ParseDuration,
       [options](absl::Duration value) { options->deadline = value; });
   command->add_flag("--json", options->json,
                     "Print the whole response as JSON and nothing else");

@@ -179,8 +179,7 @@ def test_a_thousand_violations_are_an_answer_too(api):
 
 def test_an_unknown_image(api):
     error = refuse(api, jobs.make_process("/bin/true", image="no-such-image"))
-    assert error.code() in (grpc.StatusCode.NOT_FOUND,
-                            grpc.StatusCode.INVALID_ARGUMENT)
+    errors.assert_invalid(error, f"{P}image")
     assert "no-such-image" in error.details()
 
 

@@ -10,6 +10,13 @@ from harness import paths
 from harness.time_scale import scaled
 
 
+# Exits with 0 if the loopback device works, else with 1.
+CONNECT = """exec /usr/bin/python3 -c 'import socket
+listener = socket.create_server(("127.0.0.1", 0))
+socket.create_connection(listener.getsockname(), 5)'
+"""
+
+
 @pytest.fixture
 def paddock(server):
     """Runs `paddock ARGUMENT...` against the server."""
@@ -141,28 +148,68 @@ def test_environment_and_directory(paddock):
     assert done.stdout == b"b=c-\n/tmp\n"
 
 
+# `status` is the script's with the flag, and not without.
 @pytest.mark.parametrize("flag, value, script, status", [
-    ("--processes", "2", "sh -c 'sleep 0 & sleep 0 & wait'; exit 3", 3),
+    ("--processes", "2", "sleep 0.2 & sleep 0.2 & wait", 2),
     ("--open-files", "5", "exec 3</dev/null 4</dev/null 5</dev/null", 2),
     ("--file-size", "1K", "head -c 2000 /dev/zero > f; exit $?", 153),
     ("--workspace-size", "64K", "head -c 99999 /dev/zero > f || exit 9", 9),
     ("--workspace-inodes", "4", "touch a b c d e || exit 9", 9),
-    ("--output-limit", "10", "echo 0123456789abc", 0),
     ("--stack", "1M", "ulimit -s | grep -qx 1024", 0),
-    ("--cpus", "0.5", "true", 0),
-    ("--network", "loopback", "true", 0),
-    ("--network", "none", "true", 0),
-    ("--deadline", "10s", "true", 0),
-    ("--image", "host", "true", 0),
+    ("--network", "loopback", CONNECT, 0),
 ])
 def test_each_flag_reaches_the_sandbox(paddock, flag, value, script, status):
-    done = paddock("run", flag, value, "--", "/bin/sh", "-c", script)
+    program = ["--", "/bin/sh", "-c", script]
+    done = paddock("run", flag, value, *program)
     assert done.returncode == status, done.stderr
+    assert paddock("run", *program).returncode != status
+
+
+def test_no_network_can_be_asked_for(paddock):
+    done = paddock("run", "--network", "none", "--", "/bin/sh", "-c", CONNECT)
+    assert done.returncode == 1
+    assert b"Address family not supported" in done.stderr
+
+
+def test_the_output_limit_cuts(paddock):
+    program = ["--", "/bin/sh", "-c", "echo 0123456789; echo 0123456789 >&2"]
+    done = paddock("run", "--json", "--output-limit", "7", *program)
+    process = json.loads(done.stdout)["result"]["process"]
+    assert process["stdout"]["text"] == process["stderr"]["text"] == "0123456"
+    assert done.returncode == 0
+    assert paddock("run", *program).stdout == b"0123456789\n"
+
+
+def test_fewer_cpus_take_longer(paddock):
+    """The quota holds however idle the host is; a busy one only adds."""
+    done = paddock("run", "--json", "--cpus", "0.25", "--", "/usr/bin/python3",
+                   "-c", "import time\nwhile time.process_time() < 0.4: pass")
+    assert done.returncode == 0, done.stderr
+    usage = json.loads(done.stdout)["result"]["process"]["usage"]
+    cpu, wall = (float(usage[name].removesuffix("s"))
+                 for name in ("cpuTime", "wallTime"))
+    assert cpu >= 0.4
+    assert cpu / wall < 0.5
+
+
+def test_the_image_can_be_chosen(start_server):
+    server = start_server({"sandbox": {"images": [
+        {"name": name, "host": {}, "env": {"IMAGE": name}}
+        for name in ("host", "second")]}})
+    for flags, name in (([], b"host\n"), (["--image", "second"], b"second\n")):
+        done = subprocess.run(
+            [paths.PADDOCK, "run", "--server", server.address, *flags, "--",
+             "/bin/sh", "-c", "echo $IMAGE"], capture_output=True, timeout=30,
+            stdin=subprocess.DEVNULL, check=False)
+        assert (done.returncode, done.stdout) == (0, name), done.stderr
 
 
 def test_the_deadline_ends_it(paddock):
-    done = paddock("run", "--deadline", "500ms", "--", "/bin/sleep", "20")
-    assert done.returncode in (124, 125)
+    program = ["--", "/bin/sleep", "2"]
+    done = paddock("run", "--deadline", "500ms", *program)
+    assert done.returncode == 125
+    assert b"DEADLINE_EXCEEDED" in done.stderr
+    assert paddock("run", "--deadline", "50s", *program).returncode == 0
 
 
 def test_overflow_kills_where_asked(paddock):
@@ -171,8 +218,7 @@ def test_overflow_kills_where_asked(paddock):
     done = paddock("run", *flags, "truncate", *script)
     assert (done.returncode, done.stdout) == (0, b"0123456789")
     done = paddock("run", *flags, "kill", *script)
-    assert done.returncode != 0
-    assert done.stdout == b"0123456789"
+    assert (done.returncode, done.stdout) == (153, b"0123456789")
 
 
 def test_json_is_the_whole_response_and_nothing_else(paddock):
@@ -217,5 +263,5 @@ def test_help_names_every_flag(paddock):
                  "memory", "processes", "open-files", "file-size",
                  "workspace-size", "workspace-inodes", "stack", "output-limit",
                  "on-overflow", "cpus", "network", "env", "workdir", "file",
-                 "out", "stdin", "deadline", "json", "quiet"):
+                 "out", "profile", "stdin", "deadline", "json", "quiet"):
         assert f"--{flag}" in text, flag

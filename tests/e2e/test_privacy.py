@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 
 import pytest
 
@@ -47,9 +46,12 @@ def test_one_line_for_each_job(start_server):
     lines = [line for line in server.log().splitlines() if job_id in line]
     assert len(lines) == 1, lines
     entry = json.loads(lines[0])
-    assert "nonzero_exit" in lines[0].lower()
-    assert entry
-    assert re.search(r"\d", lines[0])
+    assert entry["outcome"] == "nonzero_exit"
+    assert entry["exit_code"] == 3
+    assert 0 < entry["cpu_ms"]
+    assert 0 < entry["wall_ms"] <= entry["total_ms"]
+    assert 0 <= entry["queue_ms"] <= entry["total_ms"]
+    assert 0 < entry["peak_memory_bytes"] < 1 << 30
 
 
 def test_every_json_line_is_json(start_server):
