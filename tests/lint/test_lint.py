@@ -14,6 +14,8 @@ import text
     ("worker/init/a.cc", '#include "worker/base/unique_fd.h"'),
     ("worker/base/a.h", '#include "worker/wire/channel.h"'),
     ("worker/policy/a.cc", '#include "worker/sandbox/sandbox.h"'),
+    ("worker/policy/a.cc", '#include "worker/wire/channel.h"'),
+    ("worker/sandbox/a.cc", '#include "worker/policy/seccomp_policy.h"'),
     ("server/jobs/a.cc", '#include "worker/policy/filter.h"'),
     ("server/scheduling/a.cc", '#include "server/jobs/engine.h"'),
     ("server/jobs/a.cc", "#include <grpcpp/grpcpp.h>"),
