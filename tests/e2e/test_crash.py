@@ -14,13 +14,6 @@ from harness.server import wait_until
 GONE_SECONDS = 5
 
 
-def server_role_pid(server):
-    lines = leftovers.processes()
-    pid, = (pid for pid in leftovers.descendants(server.pid)
-            if "--role=server" in lines.get(pid, ""))
-    return pid
-
-
 def start_busy(start_server, config=None):
     """A server with a program running on each worker."""
     server = start_server(config)
@@ -35,7 +28,7 @@ def start_busy(start_server, config=None):
 
 def test_a_killed_server_is_started_again(start_server):
     server, api, calls = start_busy(start_server)
-    old = server_role_pid(server)
+    old = leftovers.server_pid(server)
     os.kill(old, signal.SIGKILL)
     for call in calls:
         assert call.code() == grpc.StatusCode.UNAVAILABLE
@@ -46,7 +39,7 @@ def test_a_killed_server_is_started_again(start_server):
         except grpc.RpcError:
             return False
     wait_until(answers, 20, 0.05)
-    assert server_role_pid(server) != old
+    assert leftovers.server_pid(server) != old
     assert api.run("/bin/true").outcome == jobs.SUCCEEDED
     # The same addresses as before.
     unix = jobs.Api(server.new_channel(server.unix_address))
@@ -55,7 +48,7 @@ def test_a_killed_server_is_started_again(start_server):
 
 def test_programs_do_not_outlive_a_killed_server(start_server):
     server, _, _ = start_busy(start_server)
-    role = server_role_pid(server)
+    role = leftovers.server_pid(server)
     programs = sleeping_programs(server)
     assert programs
     os.kill(role, signal.SIGKILL)

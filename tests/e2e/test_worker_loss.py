@@ -12,6 +12,7 @@ import time
 from harness import jobs
 from harness import leftovers
 from harness import server as servers
+from harness.leftovers import worker_pids
 from harness.metrics import Scrape
 from harness.server import wait_until
 from harness.time_scale import SCALE
@@ -20,22 +21,6 @@ from harness.time_scale import SCALE
 KILLS = max(10, int(100 / SCALE))
 WORKERS = 3
 CLIENTS = 6
-
-
-def worker_pids(server):
-    """Pids of the workers: children of the supervisor, with their name."""
-    lines = leftovers.processes()
-    found = []
-    for pid in leftovers.descendants(server.pid):
-        if "paddock-worker" in lines.get(pid, "").partition(" (")[0]:
-            try:
-                with open(f"/proc/{pid}/stat", encoding="latin-1") as file:
-                    parent = int(file.read().rpartition(")")[2].split()[1])
-            except OSError:
-                continue
-            if parent == server.pid and leftovers.is_alive(pid):
-                found.append(pid)
-    return found
 
 
 def kill(pid):

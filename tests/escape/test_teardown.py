@@ -162,10 +162,7 @@ def test_supervisor_killed(shared_cgroup, start_server, bomb):
 def test_server_process_killed(start_server, bomb):
     server = start_server({"workers": {"count": 1}})
     start(jobs.Api(server.new_channel()), server, bomb)
-    lines = leftovers.processes()
-    role, = (pid for pid in leftovers.descendants(server.pid)
-             if "--role=server" in lines.get(pid, ""))
-    os.kill(role, signal.SIGKILL)
+    os.kill(leftovers.server_pid(server), signal.SIGKILL)
     wait_until(lambda: not programs(server), 5)
 
     def serves():

@@ -1,16 +1,23 @@
 // What a server that was taken over could send: each is refused, the worker
-// ends rather than going on, and nothing of it is left.
+// ends rather than going on, and nothing of it is left. That another worker
+// takes its place is shown by tests/e2e/test_captured_server.py.
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cmath>
+#include <cstdio>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "tests/support/worker_process.h"
 #include "worker/base/file_util.h"
 #include "worker/base/socket.h"
@@ -34,6 +41,33 @@ class CapturedServerTest : public testing::Test {
         worker_->Run(WorkerProcess::NewProcess({"/bin/true"}));
     ASSERT_TRUE(result.ok()) << result.status();
     EXPECT_EQ(result->outcome(), v1::OUTCOME_SUCCEEDED);
+  }
+
+  // Begins a run of what is in order, by a packet that the test writes.
+  static std::string GoodMessage() {
+    internal::v1::ServerMessage message;
+    message.mutable_run()->set_run_id(77);
+    *message.mutable_run()->mutable_process() =
+        WorkerProcess::NewProcess({"/bin/true"});
+    return message.SerializeAsString();
+  }
+
+  // The control for a packet that is spoiled: the same one, made right.
+  void ExpectPacketWorks(const std::string& packet,
+                         const std::vector<int>& descriptors = {}) {
+    ASSERT_TRUE(SendPacket(worker_->channel(), packet, descriptors).ok());
+    absl::StatusOr<internal::v1::WorkerMessage> message = worker_->Receive();
+    ASSERT_TRUE(message.ok() && message->has_started());
+    message = worker_->Receive();
+    ASSERT_TRUE(message.ok() && message->has_finished());
+    EXPECT_EQ(message->finished().run_id(), 77);
+    EXPECT_EQ(message->finished().result().outcome(), v1::OUTCOME_SUCCEEDED);
+  }
+
+  void ExpectPacketRefused(const std::string& packet,
+                           const std::vector<int>& descriptors = {}) {
+    ASSERT_TRUE(SendPacket(worker_->channel(), packet, descriptors).ok());
+    ExpectRefused();
   }
 
   void ExpectRefused() {
@@ -82,11 +116,6 @@ TEST_F(CapturedServerTest, OutputThatClimbs) {
       [](v1::Process* p) { p->add_outputs()->set_path("../etc/shadow"); });
 }
 
-TEST_F(CapturedServerTest, LimitAboveTheMaximum) {
-  ExpectProcessRefused(
-      [](v1::Process* p) { p->mutable_limits()->set_memory_bytes(2LL << 30); });
-}
-
 TEST_F(CapturedServerTest, LimitLeftOut) {
   ExpectProcessRefused(
       [](v1::Process* p) { p->mutable_limits()->clear_memory_bytes(); });
@@ -132,14 +161,78 @@ TEST_F(CapturedServerTest, DeviceForAMemfd) {
 }
 
 TEST_F(CapturedServerTest, UnsealedMemfd) {
-  ExpectWorks();
-  internal::v1::ServerMessage message;
-  message.mutable_run()->set_run_id(77);
-  *message.mutable_run()->mutable_process() =
-      WorkerProcess::NewProcess({"/bin/true"});
+  const UniqueFd sealed = *SealedMemfd("sealed", GoodMessage());
+  ExpectPacketWorks("M", {sealed.get()});
   const UniqueFd memfd(memfd_create("unsealed", MFD_CLOEXEC));
-  ASSERT_TRUE(WriteAll(memfd.get(), message.SerializeAsString()).ok());
-  ASSERT_TRUE(SendPacket(worker_->channel(), "M", {memfd.get()}).ok());
+  ASSERT_TRUE(WriteAll(memfd.get(), GoodMessage()).ok());
+  ExpectPacketRefused("M", {memfd.get()});
+}
+
+TEST_F(CapturedServerTest, PathDescriptorForAMemfd) {
+  const UniqueFd sealed = *SealedMemfd("sealed", GoodMessage());
+  ExpectPacketWorks("M", {sealed.get()});
+  absl::StatusOr<UniqueFd> path =
+      OpenAt(AT_FDCWD, absl::StrCat("/proc/self/fd/", sealed.get()), O_PATH);
+  ASSERT_TRUE(path.ok()) << path.status();
+  ExpectPacketRefused("M", {path->get()});
+}
+
+TEST_F(CapturedServerTest, WriteOnlyDescriptorForAMemfd) {
+  const UniqueFd memfd(memfd_create("m", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  ASSERT_TRUE(WriteAll(memfd.get(), GoodMessage()).ok());
+  const std::string path = absl::StrCat("/proc/self/fd/", memfd.get());
+  absl::StatusOr<UniqueFd> writer = OpenAt(AT_FDCWD, path, O_WRONLY);
+  ASSERT_TRUE(writer.ok()) << writer.status();
+  ASSERT_EQ(
+      fcntl(memfd.get(), F_ADD_SEALS,
+            F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE),
+      0);
+  ExpectPacketWorks("M", {memfd.get()});
+  ExpectPacketRefused("M", {writer->get()});
+}
+
+// What is in it is in order, so only that it is a file can be what is wrong.
+TEST_F(CapturedServerTest, FileForAMemfd) {
+  const std::unique_ptr<FILE, int (*)(FILE*)> file(tmpfile(), fclose);
+  ASSERT_NE(file, nullptr);
+  ASSERT_TRUE(WriteAll(fileno(file.get()), GoodMessage()).ok());
+  const UniqueFd sealed = *SealedMemfd("sealed", GoodMessage());
+  ExpectPacketWorks("M", {sealed.get()});
+  ExpectPacketRefused("M", {fileno(file.get())});
+}
+
+// Files of tmpfs have seals, as memfds do; these have none.
+TEST_F(CapturedServerTest, FileOfAForeignFileSystemForAMemfd) {
+  ExpectWorks();
+  absl::StatusOr<UniqueFd> file = OpenAt(AT_FDCWD, "/proc/version", O_RDONLY);
+  ASSERT_TRUE(file.ok()) << file.status();
+  ExpectPacketRefused("M", {file->get()});
+}
+
+TEST_F(CapturedServerTest, MemfdLeftOut) {
+  ExpectWorks();
+  ExpectPacketRefused("M");
+}
+
+TEST_F(CapturedServerTest, MoreDescriptorsThanAreTaken) {
+  ExpectPacketWorks("I" + GoodMessage());
+  constexpr int kMany = 100;
+  std::string packet = "I" + GoodMessage();
+  iovec iov = {packet.data(), packet.size()};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * kMany)] = {};
+  msghdr message = {.msg_iov = &iov,
+                    .msg_iovlen = 1,
+                    .msg_control = control,
+                    .msg_controllen = sizeof(control)};
+  cmsghdr* header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof(int) * kMany);
+  for (int i = 0; i < kMany; ++i) {
+    const int fd = STDIN_FILENO;
+    memcpy(CMSG_DATA(header) + i * sizeof(fd), &fd, sizeof(fd));
+  }
+  ASSERT_GT(sendmsg(worker_->channel(), &message, MSG_NOSIGNAL), 0);
   ExpectRefused();
 }
 
@@ -151,6 +244,28 @@ TEST_F(CapturedServerTest, DescriptorThatNobodyAskedFor) {
   ASSERT_TRUE(root.ok());
   ASSERT_TRUE(SendMessage(worker_->channel(), message, {root->get()}).ok());
   ExpectRefused();
+}
+
+// The server tries again what failed for the sandbox's sake, by the same id.
+TEST_F(CapturedServerTest, RunRepeatedAfterItsEndIsANewRun) {
+  const v1::Process process = WorkerProcess::NewProcess(
+      {"sh", "-c",
+       "test ! -e /work/a && test ! -e /tmp/a && touch /work/a /tmp/a"});
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    absl::StatusOr<v1::ProcessResult> result = worker_->Run(process);
+    ASSERT_TRUE(result.ok()) << result.status();
+    EXPECT_EQ(result->outcome(), v1::OUTCOME_SUCCEEDED);
+    worker_->RepeatRunId();
+  }
+  // Control: what is left behind would be seen.
+  v1::Process both = process;
+  both.set_argv(2, process.argv(2) + " && " + process.argv(2));
+  absl::StatusOr<v1::ProcessResult> result = worker_->Run(both);
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->outcome(), v1::OUTCOME_NONZERO_EXIT);
+  // And the checks are those of the first time.
+  worker_->RepeatRunId();
+  ExpectProcessRefused([](v1::Process* p) { p->set_image("other"); });
 }
 
 TEST_F(CapturedServerTest, SecondRunWhileOneIsRunning) {
@@ -170,6 +285,16 @@ TEST_F(CapturedServerTest, CancelOfARunThatIsNotThereIsNoError) {
   ExpectWorks();
 }
 
+// recvmsg(2) returns the same for both.
+TEST_F(CapturedServerTest, EmptyPacketIsTheEndOfTheServer) {
+  ExpectWorks();
+  ASSERT_EQ(send(worker_->channel(), "", 0, MSG_NOSIGNAL), 0);
+  absl::StatusOr<int> status = worker_->WaitForEnd();
+  ASSERT_TRUE(status.ok()) << status.status();
+  EXPECT_EQ(*status, 0);
+  EXPECT_THAT(worker_->LivingGroups(), testing::IsEmpty());
+}
+
 TEST_F(CapturedServerTest, ClosedChannelEndsProgramAndWorker) {
   ASSERT_TRUE(worker_->Send(WorkerProcess::NewProcess({"sleep", "20"})).ok());
   absl::StatusOr<internal::v1::WorkerMessage> started = worker_->Receive();
@@ -181,6 +306,91 @@ TEST_F(CapturedServerTest, ClosedChannelEndsProgramAndWorker) {
   EXPECT_EQ(*status, 0);
   EXPECT_THAT(worker_->LivingGroups(), testing::IsEmpty());
 }
+
+// Of a message in order only the first part: so many thousandths, and never the
+// last byte.
+class CutMessageTest : public CapturedServerTest,
+                       public testing::WithParamInterface<int> {
+ protected:
+  static std::string CutMessage() {
+    const std::string whole = GoodMessage();
+    return whole.substr(0, (whole.size() - 1) * GetParam() / 1000);
+  }
+};
+
+TEST_P(CutMessageTest, InThePacket) {
+  ExpectPacketWorks("I" + GoodMessage());
+  ExpectPacketRefused("I" + CutMessage());
+}
+
+TEST_P(CutMessageTest, InAMemfd) {
+  const UniqueFd whole = *SealedMemfd("whole", GoodMessage());
+  ExpectPacketWorks("M", {whole.get()});
+  const UniqueFd cut = *SealedMemfd("cut", CutMessage());
+  ExpectPacketRefused("M", {cut.get()});
+}
+
+INSTANTIATE_TEST_SUITE_P(Parts, CutMessageTest,
+                         testing::Values(0, 10, 100, 500, 900, 1000));
+
+// Each field of Limits there is, so none can be forgotten.
+class LimitAboveTheMaximumTest
+    : public CapturedServerTest,
+      public testing::WithParamInterface<std::string> {
+ protected:
+  static void RaiseByTheLeast(v1::Limits* limits) {
+    const google::protobuf::Reflection* reflection = limits->GetReflection();
+    const google::protobuf::FieldDescriptor* field =
+        limits->GetDescriptor()->FindFieldByName(GetParam());
+    using Type = google::protobuf::FieldDescriptor::CppType;
+    switch (field->cpp_type()) {
+      case Type::CPPTYPE_INT32:
+        reflection->SetInt32(limits, field,
+                             reflection->GetInt32(*limits, field) + 1);
+        return;
+      case Type::CPPTYPE_INT64:
+        reflection->SetInt64(limits, field,
+                             reflection->GetInt64(*limits, field) + 1);
+        return;
+      case Type::CPPTYPE_DOUBLE:
+        reflection->SetDouble(
+            limits, field,
+            std::nextafter(reflection->GetDouble(*limits, field), INFINITY));
+        return;
+      case Type::CPPTYPE_MESSAGE:
+        static_cast<google::protobuf::Duration*>(
+            reflection->MutableMessage(limits, field))
+            ->set_nanos(1);
+        return;
+      default:
+        FAIL() << "a limit of a new type";
+    }
+  }
+};
+
+TEST_P(LimitAboveTheMaximumTest, IsRefused) {
+  v1::Process process = WorkerProcess::NewProcess({"/bin/true"});
+  *process.mutable_limits() = WorkerProcess::MaxLimits();
+  absl::StatusOr<v1::ProcessResult> at_the_maximum = worker_->Run(process);
+  ASSERT_TRUE(at_the_maximum.ok()) << at_the_maximum.status();
+  EXPECT_EQ(at_the_maximum->outcome(), v1::OUTCOME_SUCCEEDED);
+  RaiseByTheLeast(process.mutable_limits());
+  ASSERT_TRUE(worker_->Send(process).ok());
+  ExpectRefused();
+}
+
+std::vector<std::string> LimitNames() {
+  std::vector<std::string> names;
+  const google::protobuf::Descriptor* limits = v1::Limits::descriptor();
+  for (int i = 0; i < limits->field_count(); ++i) {
+    names.push_back(limits->field(i)->name());
+  }
+  return names;
+}
+
+INSTANTIATE_TEST_SUITE_P(Each, LimitAboveTheMaximumTest,
+                         testing::ValuesIn(LimitNames()),
+                         [](const auto& name) { return name.param; });
 
 }  // namespace
 }  // namespace paddock

@@ -44,10 +44,8 @@ internal::v1::WorkerLaunch MakeLaunch(const internal::v1::CgroupLayout& cgroups,
   config::v1::Image* image = sandbox->add_images();
   image->set_name("host");
   image->mutable_host();
-  v1::Limits* max =
-      launch.mutable_config()->mutable_requests()->mutable_max_limits();
-  max->mutable_wall_time()->set_seconds(60);
-  max->set_memory_bytes(1 << 30);
+  *launch.mutable_config()->mutable_requests()->mutable_max_limits() =
+      WorkerProcess::MaxLimits();
   return launch;
 }
 
@@ -121,24 +119,31 @@ WorkerProcess::~WorkerProcess() {
   }
 }
 
+v1::Limits WorkerProcess::MaxLimits() {
+  v1::Limits limits;
+  limits.mutable_cpu_time()->set_seconds(10);
+  limits.mutable_wall_time()->set_seconds(30);
+  limits.mutable_idle_time()->set_seconds(30);
+  limits.set_memory_bytes(256 << 20);
+  limits.set_processes(64);
+  limits.set_open_files(64);
+  limits.set_file_size_bytes(64 << 20);
+  limits.set_workspace_bytes(64 << 20);
+  limits.set_workspace_inodes(1024);
+  limits.set_stack_bytes(8 << 20);
+  limits.set_output_bytes(1 << 20);
+  limits.set_cpus(1);
+  return limits;
+}
+
 v1::Process WorkerProcess::NewProcess(const std::vector<std::string>& argv) {
   v1::Process process;
   process.mutable_argv()->Assign(argv.begin(), argv.end());
   process.set_image("host");
   process.set_profile("default");
   (*process.mutable_env())["PATH"] = "/usr/bin:/bin";
-  v1::Limits* limits = process.mutable_limits();
-  limits->mutable_cpu_time()->set_seconds(10);
-  limits->mutable_wall_time()->set_seconds(30);
-  limits->set_memory_bytes(256 << 20);
-  limits->set_processes(64);
-  limits->set_open_files(64);
-  limits->set_file_size_bytes(64 << 20);
-  limits->set_workspace_bytes(64 << 20);
-  limits->set_workspace_inodes(1024);
-  limits->set_stack_bytes(8 << 20);
-  limits->set_output_bytes(1 << 20);
-  limits->set_cpus(1);
+  *process.mutable_limits() = MaxLimits();
+  process.mutable_limits()->clear_idle_time();
   return process;
 }
 

@@ -33,13 +33,18 @@ class WorkerProcess {
     return cgroups_->layout();
   }
 
-  // A complete process that runs `argv` under generous limits.
+  // The operator's maximum of every limit; all are generous.
+  static v1::Limits MaxLimits();
+  // A complete process that runs `argv` under these, but for idle_time, which
+  // is unset.
   static v1::Process NewProcess(const std::vector<std::string>& argv);
 
   // Sends a run and waits for its end.
   absl::StatusOr<v1::ProcessResult> Run(const v1::Process& process);
   // Sends a run only; its id.
   absl::StatusOr<uint64_t> Send(const v1::Process& process);
+  // The next run gets the id of the last.
+  void RepeatRunId() { --next_run_; }
   // The next message but WorkerStats.
   absl::StatusOr<internal::v1::WorkerMessage> Receive();
 

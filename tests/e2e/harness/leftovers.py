@@ -75,6 +75,26 @@ def descendants(pid):
     return found
 
 
+def worker_pids(server):
+    """Pids of the workers: children of the supervisor, with their name."""
+    lines = processes()
+    found = []
+    for pid in descendants(server.pid):
+        if "paddock-worker" in lines.get(pid, "").partition(" (")[0]:
+            fields = _stat_fields(pid)
+            if fields and int(fields[1]) == server.pid and is_alive(pid):
+                found.append(pid)
+    return found
+
+
+def server_pid(server):
+    """Of the server process: it has no privilege, and speaks to clients."""
+    lines = processes()
+    pid, = (pid for pid in descendants(server.pid)
+            if "--role=server" in lines.get(pid, ""))
+    return pid
+
+
 def is_alive(pid):
     """False for a zombie too."""
     fields = _stat_fields(pid)
