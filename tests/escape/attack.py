@@ -31,20 +31,32 @@ class Sandbox:
 
     def __init__(self, api):
         self.api = api
-        self._worker = self._only_worker()
+        self._workers = self._start_times()
 
-    def _only_worker(self):
-        worker, = self.api.workers()
-        return worker.start_time.ToNanoseconds()
+    def _start_times(self):
+        return {worker.id: worker.start_time.ToNanoseconds()
+                for worker in self.api.workers()}
+
+    def _programs(self):
+        return {worker.id: worker.processes_run
+                for worker in self.api.workers()}
 
     def assert_clean(self):
+        """In every slot: the one that has been idle longest is next."""
+        before = self._programs()
+        for _ in before:
+            self._assert_next_is_clean()
+        after = self._programs()
+        assert all(after[slot] > count for slot, count in before.items())
+        assert self._start_times() == self._workers, "a worker was replaced"
+
+    def _assert_next_is_clean(self):
         result = self.api.shell(_CLEAN_SCRIPT)
         assert result.outcome == jobs.SUCCEEDED, result
         assert result.stdout.data == _CLEAN_OUTPUT
         assert not result.stderr.data
         assert not result.limits_hit
         assert not result.HasField("violation")
-        assert self._only_worker() == self._worker, "the worker was replaced"
 
     def execute(self, process):
         """Runs a Process; returns the ProcessResult."""

@@ -28,6 +28,13 @@ def sandbox(api):
     return attack.Sandbox(api)
 
 
+@pytest.fixture(autouse=True)
+def clean_afterwards(sandbox):
+    """After every test, whichever way it spoke to the service."""
+    yield
+    sandbox.assert_clean()
+
+
 @pytest.fixture(scope="session")
 def sleeper():
     """The pid of a process of the host that does nothing, in /usr."""

@@ -13,6 +13,7 @@ import time
 import grpc
 import pytest
 
+import attack
 from harness import http2
 from harness import jobs
 from harness import resources
@@ -134,6 +135,7 @@ def test_large_messages_that_never_end(start_server):
     the allocator need for it; soon, for room is made while more comes in."""
     server = start_server({"requests": {"max_request_bytes": LARGEST}})
     api = jobs.Api(server.channel)
+    slots = attack.Sandbox(api)
     assert api.run("/bin/true").outcome == jobs.SUCCEEDED
     before = resources.server_memory(server)
     few, sent = hold_messages(server, 10)
@@ -158,6 +160,7 @@ def test_large_messages_that_never_end(start_server):
     # And not for the next time either.
     wait_until(lambda: resources.server_memory(server) - before < 36 * MIB,
                SECONDS)
+    slots.assert_clean()
 
 
 CLIENTS, CALLS = 12, 25

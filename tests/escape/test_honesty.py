@@ -26,8 +26,8 @@ def each(workloads):
 
 
 @each(accounting.CPU)
-def test_cpu_time_is_right(api, workload):
-    measured = accounting.measure_cpu(api, workload)
+def test_cpu_time_is_right(sandbox, workload):
+    measured = accounting.measure_cpu(sandbox, workload)
     assert measured.truth > 0.4, "the control: there was work"
     assert measured.good, measured
 
@@ -35,8 +35,8 @@ def test_cpu_time_is_right(api, workload):
 @pytest.mark.parametrize("kind, larger, smaller", [
     ("cpu-user", "user_time", "system_time"),
     ("cpu-kernel", "system_time", "user_time")])
-def test_the_split_tells_user_from_kernel(api, kind, larger, smaller):
-    usage = api.probe(kind, 0.5).usage
+def test_the_split_tells_user_from_kernel(sandbox, kind, larger, smaller):
+    usage = sandbox.probe(kind, 0.5).usage
     most, least = (jobs.seconds(getattr(usage, name))
                    for name in (larger, smaller))
     # The kernel samples it, so it is true only roughly.
@@ -53,20 +53,20 @@ def cold_file():
 
 
 @each(accounting.MEMORY)
-def test_peak_memory_is_right(api, workload):
-    accounting.measure_smallest(api)  # warms the page cache
-    measured = accounting.measure_memory(api, workload)
+def test_peak_memory_is_right(sandbox, workload):
+    accounting.measure_smallest(sandbox)  # warms the page cache
+    measured = accounting.measure_memory(sandbox, workload)
     assert measured.good, measured
 
 
-def test_a_tiny_job_is_tiny(api):
-    measured = accounting.measure_smallest(api)
+def test_a_tiny_job_is_tiny(sandbox):
+    measured = accounting.measure_smallest(sandbox)
     assert 0 < measured.reported < measured.tolerance, measured
 
 
-def test_pages_of_cold_files_are_told_apart(api, cold_file):
+def test_pages_of_cold_files_are_told_apart(sandbox, cold_file):
     """Who reads a file of the image first is charged for its pages."""
-    runs = [api.run("/usr/bin/sha256sum", cold_file.path).usage
+    runs = [sandbox.run("/usr/bin/sha256sum", cold_file.path).usage
             for _ in range(2)]
     for cold, usage in zip((True, False), runs):
         others = usage.peak_memory_bytes - usage.file_memory_bytes
@@ -74,20 +74,20 @@ def test_pages_of_cold_files_are_told_apart(api, cold_file):
         assert (usage.file_memory_bytes > cold_file.size / 2) == cold, usage
 
 
-def test_a_small_limit_bears_large_cold_files(api, cold_file):
+def test_a_small_limit_bears_large_cold_files(sandbox, cold_file):
     """Their pages are reclaimed, not counted against the program."""
-    result = api.run("/usr/bin/sha256sum", cold_file.path,
-                     limits=dict(memory_bytes=cold_file.size // 2))
+    result = sandbox.run("/usr/bin/sha256sum", cold_file.path,
+                         limits=dict(memory_bytes=cold_file.size // 2))
     assert result.outcome == jobs.SUCCEEDED
 
 
 # 45. How it ended.
 
 
-def test_a_kill_of_its_own_at_the_memory_limit_is_a_signal(api):
+def test_a_kill_of_its_own_at_the_memory_limit_is_a_signal(sandbox):
     """Nearly all of the memory, then the signal that the kernel would send."""
-    result = api.shell("/tmp/probe hog-spike %d; kill -9 $$" % (28 * MIB),
-                       inputs=PROBE, limits=dict(memory_bytes=32 * MIB))
+    result = sandbox.shell("/tmp/probe hog-spike %d; kill -9 $$" % (28 * MIB),
+                           inputs=PROBE, limits=dict(memory_bytes=32 * MIB))
     assert result.usage.peak_memory_bytes > 28 * MIB
     assert result.outcome == jobs.SIGNALED
     assert result.term_signal == signal.SIGKILL
@@ -95,26 +95,26 @@ def test_a_kill_of_its_own_at_the_memory_limit_is_a_signal(api):
 
 
 @pytest.mark.parametrize("end", ["exit 0", "exit 3", "kill -11 $$"])
-def test_the_memory_limit_cannot_be_talked_away(api, end):
-    result = api.shell(f"/tmp/probe hog-heap {64 * MIB}; {end}", inputs=PROBE,
-                       limits=dict(memory_bytes=32 * MIB))
+def test_the_memory_limit_cannot_be_talked_away(sandbox, end):
+    result = sandbox.shell(f"/tmp/probe hog-heap {64 * MIB}; {end}",
+                           inputs=PROBE, limits=dict(memory_bytes=32 * MIB))
     assert result.outcome == MEMORY
 
 
-def test_a_handler_does_not_hide_the_cpu_limit(api):
+def test_a_handler_does_not_hide_the_cpu_limit(sandbox):
     script = ("import signal, os\n"
               "for n in range(1, 65):\n"
               "  try: signal.signal(n, lambda *_: os._exit(0))\n"
               "  except (OSError, ValueError): pass\n"
               "while True: pass\n")
-    result = api.python(script, limits=dict(cpu_time=0.3))
+    result = sandbox.python(script, limits=dict(cpu_time=0.3))
     assert result.outcome == result_pb2.OUTCOME_CPU_TIME_LIMIT_EXCEEDED
 
 
 # 46. A report of its own.
 
 
-def test_a_forged_report_is_output_like_any_other(api):
+def test_a_forged_report_is_output_like_any_other(sandbox):
     forged = result_pb2.ProcessResult(
         outcome=jobs.SUCCEEDED, exit_code=0).SerializeToString()
     script = ("import os, sys\n"
@@ -129,7 +129,7 @@ def test_a_forged_report_is_output_like_any_other(api):
               "  except OSError as error: last = error.errno\n"
               "print(reached, last, file=sys.stderr)\n"
               "os._exit(3)\n")
-    result = api.python(script)
+    result = sandbox.python(script)
     assert result.outcome == jobs.NONZERO_EXIT
     assert result.exit_code == 3
     assert result.stdout.data == forged * 100

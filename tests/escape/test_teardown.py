@@ -12,6 +12,7 @@ import time
 import grpc
 import pytest
 
+import attack
 from harness import jobs
 from harness import leftovers
 from harness import resources
@@ -89,9 +90,9 @@ def test_ipc_objects_and_files_go_with_the_run(nothing_stays, sandbox):
         assert result.usage.peak_memory_bytes > 128 * MIB
 
 
-def test_a_hundred_runs_leave_as_much_as_one(nothing_stays, api):
+def test_a_hundred_runs_leave_as_much_as_one(nothing_stays, sandbox):
     for number in range(100):
-        result = api.probe(("fork", "zombies", "daemons")[number % 3], 5)
+        result = sandbox.probe(("fork", "zombies", "daemons")[number % 3], 5)
         assert result.outcome == jobs.SUCCEEDED
 
 
@@ -144,17 +145,21 @@ def test_disconnected(nothing_stays, server, sandbox):
 
 
 @each_bomb
-def test_supervisor_killed(shared_cgroup, start_server, bomb):
+def test_supervisor_killed(shared_cgroup, start_server, server, api, bomb):
+    resources.settled(server, api)  # else its next warm sandbox looks left over
     before = leftovers.snapshot()
-    server = start_server(shared_cgroup)
-    api = jobs.Api(server.new_channel())
-    start(api, server, bomb)
-    every = leftovers.descendants(server.pid)
-    server.kill()
+    victim = start_server(shared_cgroup)
+    start(jobs.Api(victim.new_channel()), victim, bomb)
+    every = leftovers.descendants(victim.pid)
+    victim.kill()
     wait_until(lambda: not any(map(leftovers.is_alive, every))
-               and not programs(server), 5)
+               and not programs(victim), 5)
     # The next start removes the cgroups.
-    assert start_server(shared_cgroup).stop() == 0
+    successor = start_server(shared_cgroup)
+    next_api = jobs.Api(successor.channel)
+    wait_until(next_api.all_idle, 10)  # it is ready with its first worker
+    attack.Sandbox(next_api).assert_clean()
+    assert successor.stop() == 0
     leftovers.assert_none_since(before)
 
 
@@ -174,3 +179,5 @@ def test_server_process_killed(start_server, bomb):
                 return False
         return result.outcome == jobs.SUCCEEDED
     wait_until(serves, 20, 0.1)
+    with server.new_channel() as channel:
+        attack.Sandbox(jobs.Api(channel)).assert_clean()
