@@ -1,7 +1,7 @@
 """Processes: attacks 11 to 16 of README.md."""
 
-from errno import (EACCES, EBUSY, EFAULT, EINVAL, ENOENT, ENOMEM, ENOSYS,
-                   ENOTTY, EPERM, ESRCH)
+from errno import (EACCES, EBUSY, EFAULT, EINVAL, ENOENT, ENOMEM, ENOTTY,
+                   EPERM, ESRCH)
 import contextlib
 import ctypes
 import json
@@ -16,6 +16,7 @@ from attack import Sandbox
 from attack import attacks
 from attack import calls
 from attack import host_output
+from host_kernel import answer
 from harness import jobs
 from harness import leftovers
 from harness import paths
@@ -135,8 +136,8 @@ READ_LOCAL = "getcwd z: 100"
           host=EINVAL),
     calls("robust_list", "get_robust_list {pid} z: z:"),
     calls("perf", "perf_event_open i:1,112,0,0 {pid} -1 -1 0"),
-    calls("move_pages", "move_pages {pid} 0 0 0 0 0", host=(0, ENOSYS)),
-    calls("migrate_pages", "migrate_pages {pid} 65 w:1 w:1", host=(0, ENOSYS)),
+    calls("move_pages", "move_pages {pid} 0 0 0 0 0", host=answer("numa")),
+    calls("migrate_pages", "migrate_pages {pid} 65 w:1 w:1", host=answer("numa")),
     calls("affinity", "sched_setaffinity {pid} 8 w:1"),
     calls("scheduler", "sched_setscheduler {pid} 3 i:0"),
     calls("parameter", "sched_setparam {pid} i:0"),
