@@ -124,7 +124,7 @@ v1::Limits WorkerProcess::MaxLimits() {
   limits.mutable_cpu_time()->set_seconds(10);
   limits.mutable_wall_time()->set_seconds(30);
   limits.mutable_idle_time()->set_seconds(30);
-  limits.set_memory_bytes(256 << 20);
+  limits.set_memory_bytes(int64_t{1} << 30);
   limits.set_processes(64);
   limits.set_open_files(64);
   limits.set_file_size_bytes(64 << 20);
