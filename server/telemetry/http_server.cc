@@ -51,26 +51,27 @@ Answer AnswerTo(absl::string_view path,
           "/metrics, /healthz and /readyz are here\n"};
 }
 
-// Where on the descriptor table the listener of a young process stands.
+// Where on the descriptor table the listeners of a young process stand.
 constexpr int kMostDescriptors = 1024;
 
-// The descriptor that listens on TCP `port`, which civetweb keeps to itself; -1
-// if there is none.
-int FindListener(int port) {
+std::vector<bool> FindListeners() {
+  std::vector<bool> found(kMostDescriptors);
   for (int fd = 0; fd < kMostDescriptors; ++fd) {
     int listens = 0;
     socklen_t size = sizeof(listens);
-    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0 ||
-        listens == 0) {
-      continue;
-    }
-    sockaddr_in6 address = {};  // its port stands where sockaddr_in has it
-    size = sizeof(address);
-    if (getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0 &&
-        (address.sin6_family == AF_INET || address.sin6_family == AF_INET6) &&
-        ntohs(address.sin6_port) == port) {
-      return fd;
-    }
+    found[fd] =
+        getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 &&
+        listens != 0;
+  }
+  return found;
+}
+
+// The descriptor that listens now and did not `before`, which civetweb keeps to
+// itself; -1 if there is none.
+int FindNewListener(const std::vector<bool>& before) {
+  const std::vector<bool> now = FindListeners();
+  for (int fd = 0; fd < kMostDescriptors; ++fd) {
+    if (now[fd] && !before[fd]) return fd;
   }
   return -1;
 }
@@ -144,6 +145,7 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(
   mg_init_library(0);
   std::unique_ptr<HttpServer> server(
       new HttpServer(std::move(collected), std::move(is_serving)));
+  const std::vector<bool> listeners = FindListeners();
   server->context_ = mg_start2(&init, &error);
   if (server->context_ == nullptr) {
     return absl::UnavailableError(
@@ -151,7 +153,7 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(
   }
   mg_set_request_handler(server->context_, "/", &HttpServer::Handle,
                          server.get());
-  server->listener_ = FindListener(server->port());
+  server->listener_ = FindNewListener(listeners);
   if (server->listener_ >= 0) DeferSilentConnections(server->listener_);
   return server;
 }

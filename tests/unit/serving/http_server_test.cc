@@ -1,10 +1,13 @@
 #include "server/telemetry/http_server.h"
 
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "tests/support/time_scale.h"
+#include "worker/base/unique_fd.h"
 
 namespace paddock {
 namespace {
@@ -46,6 +49,20 @@ TEST(HttpServerTest, StopsOneOfTwo) {
                 .status()
                 .code(),
             absl::StatusCode::kUnavailable);
+}
+
+TEST(HttpServerTest, LeavesAloneWhoeverHasItsPortAtAnotherAddress) {
+  const auto other = Listen("127.0.0.1:0");
+  ASSERT_NE(other, nullptr);
+  ASSERT_NE(Listen(absl::StrCat("127.0.0.2:", other->port())), nullptr);
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(other->port());
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const UniqueFd client(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  EXPECT_EQ(connect(client.get(), reinterpret_cast<sockaddr*>(&address),
+                    sizeof(address)),
+            0);
 }
 
 }  // namespace
