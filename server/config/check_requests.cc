@@ -1,5 +1,5 @@
-#include <cmath>
 #include <cstdint>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/descriptor.h"
@@ -7,6 +7,8 @@
 #include "server/config/check_config.h"
 #include "server/config/yaml_scalar.h"
 #include "worker/wire/channel.h"
+#include "worker/wire/check_report.h"
+#include "worker/wire/limits_check.h"
 
 namespace paddock {
 namespace {
@@ -20,13 +22,6 @@ constexpr int64_t kMostRequestBytes = 95 << 20;
 static_assert(kMostRequestBytes < kMaxMessageBytes);
 constexpr int64_t kLeastRequestBytes = 64 << 10;
 constexpr int kMostQueued = 1'000'000;
-
-// These mean something at 0; of the others, 0 would be a program that cannot
-// run.
-bool MayBeZero(const FieldDescriptor* field) {
-  return field->name() == "file_size_bytes" ||
-         field->name() == "workspace_bytes" || field->name() == "output_bytes";
-}
 
 // The value as a number that compares within one field.
 double Number(const v1::Limits& limits, const FieldDescriptor* field) {
@@ -46,19 +41,15 @@ double Number(const v1::Limits& limits, const FieldDescriptor* field) {
   }
 }
 
-void CheckLimits(const char* path, const v1::Limits& limits,
-                 Problems* problems) {
-  const auto* type = v1::Limits::descriptor();
-  for (int i = 0; i < type->field_count(); ++i) {
-    const FieldDescriptor* field = type->field(i);
-    if (!limits.GetReflection()->HasField(limits, field)) continue;
-    const double value = Number(limits, field);
-    const bool zero = value == 0 && MayBeZero(field);
-    if (!std::isfinite(value) || (value <= 0 && !zero)) {
-      problems->push_back(absl::StrCat(
-          path, ".", field->name(), ": ", GetScalar(limits, field, -1),
-          MayBeZero(field) ? " is negative" : " is not above 0"));
-    }
+// By the rules of a request: what no request may say, no default may give it.
+void CheckByRequestRules(const char* path, const v1::Limits& limits,
+                         Problems* problems) {
+  std::vector<FieldViolation> violations;
+  std::vector<Unimplemented> none;
+  CheckLimits(limits, {}, CheckReport(path, &violations, &none));
+  for (const FieldViolation& violation : violations) {
+    problems->push_back(
+        absl::StrCat(violation.field, ": ", violation.description));
   }
 }
 
@@ -111,8 +102,9 @@ void CheckMemoryBudget(const config::v1::Requests& requests,
 
 void CheckRequests(const config::v1::Requests& requests, const HostFacts& host,
                    Problems* problems) {
-  CheckLimits("requests.default_limits", requests.default_limits(), problems);
-  CheckLimits("requests.max_limits", requests.max_limits(), problems);
+  CheckByRequestRules("requests.default_limits", requests.default_limits(),
+                      problems);
+  CheckByRequestRules("requests.max_limits", requests.max_limits(), problems);
   CheckDefaultsBelowMaxima(requests, problems);
   if (requests.max_limits().open_files() > host.open_files) {
     problems->push_back(absl::StrCat(

@@ -250,9 +250,17 @@ TEST(Config, RefusesBadValuesByTheirPath) {
   ExpectRefused("shutdown: {grace: -1s}", "shutdown.grace: -1s");
   ExpectRefused("cgroup: {parent: a/b}", "cgroup.parent: 'a/b'");
   ExpectRefused("requests: {default_limits: {cpus: nan}}",
-                "requests.default_limits.cpus: nan");
-  ExpectRefused("requests: {default_limits: {cpu_time: 0s}}",
-                "requests.default_limits.cpu_time: 0s is not above 0");
+                "requests.default_limits.cpus: is not a finite number");
+  // What no request may say, no default may give it.
+  ExpectRefused("requests: {default_limits: {idle_time: 99ms}}",
+                "requests.default_limits.idle_time: is 99ms; the minimum is");
+  ExpectRefused("requests: {default_limits: {open_files: 3}}",
+                "requests.default_limits.open_files: is 3; the minimum is 4");
+  ExpectRefused("requests: {max_limits: {stack_bytes: 1KiB}}",
+                "requests.max_limits.stack_bytes: is 1024; the minimum is");
+  ExpectRefused(
+      "requests: {default_limits: {cpu_time: 0s}}",
+      "requests.default_limits.cpu_time: is 0; it must be greater than 0");
   ExpectRefused("requests: {max_limits: {open_files: 20001}}",
                 "requests.max_limits.open_files: 20001 is above 20000");
   ExpectRefused("requests: {max_request_bytes: 1GiB}",
