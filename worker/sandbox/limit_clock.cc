@@ -6,9 +6,12 @@ namespace paddock {
 namespace {
 
 constexpr absl::Duration kShortestSleep = absl::Milliseconds(1);
-// Idle means: less than kBusy of CPU time in one window.
+// Idle means: less than kBusy of CPU time in one window. A program that has
+// used up its quota stands still for a while, the longer the smaller its share
+// of a CPU: a window has room for several times kBusy.
 constexpr absl::Duration kIdleWindow = absl::Milliseconds(100);
 constexpr absl::Duration kBusy = absl::Milliseconds(1);
+constexpr absl::Duration kQuotaOfWindow = absl::Milliseconds(5);
 
 }  // namespace
 
@@ -19,6 +22,7 @@ LimitClock::LimitClock(const ProgramLimits& limits, int online_cpus)
   // A quota below one CPU slows a program only on average: within a period it
   // may run at full speed.
   usable_cpus_ = std::max(usable_cpus_, 1.0);
+  idle_window_ = std::max(kIdleWindow, kQuotaOfWindow / limits.cpus);
   Look(absl::ZeroDuration(), absl::ZeroDuration());
 }
 
@@ -31,9 +35,11 @@ std::optional<EndReason> LimitClock::Look(absl::Duration now,
       now + std::max(kShortestSleep, (limits_.cpu_time - cpu) / usable_cpus_));
   if (limits_.idle_time.has_value()) {
     UpdateIdle(now, cpu);
-    if (now - idle_since_ >= *limits_.idle_time) return EndReason::kIdleTime;
-    next_look_ = std::min({next_look_, window_start_ + kIdleWindow,
-                           idle_since_ + *limits_.idle_time});
+    // Nothing is known yet of the window that has begun.
+    if (window_start_ - idle_since_ >= *limits_.idle_time) {
+      return EndReason::kIdleTime;
+    }
+    next_look_ = std::min(next_look_, window_start_ + idle_window_);
   }
   return std::nullopt;
 }
@@ -42,7 +48,7 @@ void LimitClock::UpdateIdle(absl::Duration now, absl::Duration cpu) {
   const absl::Duration window = now - window_start_;
   if (cpu - window_cpu_ >= kBusy) {
     idle_since_ = now;  // busy at some time in the window: no idle span there
-  } else if (window < kIdleWindow) {
+  } else if (window < idle_window_) {
     return;  // too early to tell
   }
   window_start_ = now;

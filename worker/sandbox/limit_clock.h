@@ -29,6 +29,7 @@ class LimitClock {
 
   const ProgramLimits limits_;
   double usable_cpus_;
+  absl::Duration idle_window_;
   absl::Duration next_look_;
   // The span without CPU time began here; the reading that says so.
   absl::Duration idle_since_ = absl::ZeroDuration();

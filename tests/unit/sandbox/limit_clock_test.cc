@@ -92,5 +92,29 @@ TEST(LimitClockTest, LessThanAMillisecondOfWorkIsIdle) {
   EXPECT_EQ(end, EndReason::kIdleTime);
 }
 
+// With a hundredth of a CPU a program may run for 4 ms, and then stands still
+// for 400.
+TEST(LimitClockTest, AProgramThatWaitsForItsQuotaIsNotIdle) {
+  ProgramLimits limits = Limits();
+  limits.idle_time = 100 * kMs;
+  limits.cpus = 0.01;
+  LimitClock clock(limits, 1);
+  while (clock.NextLook() < limits.wall_time) {
+    const absl::Duration now = clock.NextLook();
+    const absl::Duration cpu =
+        4 * kMs * (1 + absl::Floor(now, 400 * kMs) / (400 * kMs));
+    ASSERT_EQ(clock.Look(now, cpu), std::nullopt) << now;
+  }
+}
+
+TEST(LimitClockTest, AnIdleSpanIsOfWholeWindows) {
+  ProgramLimits limits = Limits();
+  limits.idle_time = 150 * kMs;
+  LimitClock clock(limits, 1);
+  EXPECT_EQ(clock.Look(100 * kMs, absl::ZeroDuration()), std::nullopt);
+  EXPECT_EQ(clock.Look(199 * kMs, absl::ZeroDuration()), std::nullopt);
+  EXPECT_EQ(clock.Look(200 * kMs, absl::ZeroDuration()), EndReason::kIdleTime);
+}
+
 }  // namespace
 }  // namespace paddock
