@@ -26,7 +26,7 @@ namespace {
 constexpr size_t kMostDead = 8;
 // Nor let what they hold: kIdleSandboxesBytes of sandboxes_limits.h has room
 // for twice that.
-constexpr int64_t kMostDeadBytes = 16 << 20;
+constexpr int64_t kMostDeadBytes = DeadSandbox::kMuch;
 // A host on which no sandbox can be built any more needs a new worker, or an
 // operator.
 constexpr int kMostBuildFailures = 5;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <fstream>
 #include <memory>
 #include <set>
 #include <string>
@@ -25,6 +26,20 @@ class DeadSandboxTest : public testing::Test {
   std::set<std::string> Groups() {
     const std::vector<std::string> groups = worker_->LivingGroups();
     return {groups.begin(), groups.end()};
+  }
+
+  // Bytes that all sandboxes are charged for.
+  int64_t MemoryOfAll() {
+    std::string file =
+        worker_->layout().unified_directory() + "/memory.current";
+    for (const auto& hierarchy : worker_->layout().v1()) {
+      if (hierarchy.controller() == "memory") {
+        file = hierarchy.directory() + "/memory.usage_in_bytes";
+      }
+    }
+    int64_t bytes = -1;
+    EXPECT_TRUE(std::ifstream(file) >> bytes) << file;
+    return bytes;
   }
 
   // Runs `script`, which is killed, and at once another program. Returns
@@ -78,6 +93,25 @@ TEST_F(DeadSandboxTest, MuchMemoryIsFreeBeforeTheAnswer) {
   const std::set<std::string> after = Groups();
   EXPECT_FALSE(
       std::includes(after.begin(), after.end(), before.begin(), before.end()));
+}
+
+// The kernel frees it some time after the last process.
+TEST_F(DeadSandboxTest, MuchSysVMemoryIsFreeBeforeTheAnswer) {
+  v1::Process process = WorkerProcess::NewProcess({"python3", "-c", R"(
+import ctypes
+c = ctypes.CDLL(None)
+c.shmat.restype = ctypes.c_void_p
+for i in range(400):
+    memory = c.shmat(c.shmget(0, 1 << 20, 0o1600), None, 0)
+    ctypes.memset(ctypes.c_void_p(memory), 1, 1 << 20)
+)"});
+  process.mutable_limits()->set_memory_bytes(int64_t{1} << 30);
+  const absl::StatusOr<v1::ProcessResult> result = worker_->Run(process);
+  const int64_t left = MemoryOfAll();
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->outcome(), v1::OUTCOME_SUCCEEDED);
+  EXPECT_GT(result->usage().peak_memory_bytes(), 400 << 20);
+  EXPECT_LT(left, 64 << 20);
 }
 
 TEST_F(DeadSandboxTest, MemoryOfFilesIsFreeBeforeTheNextProgramRuns) {

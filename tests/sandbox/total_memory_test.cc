@@ -1,6 +1,8 @@
 // A server that was taken over can start more than fits. The group of all
 // sandboxes then has a limit of its own, and what is killed for it is not
 // blamed on the program's.
+#include <fcntl.h>
+#include <glob.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -8,7 +10,9 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "tests/support/worker_process.h"
+#include "worker/base/unique_fd.h"
 
 namespace paddock {
 namespace {
@@ -72,6 +76,38 @@ TEST_F(TotalMemoryTest, WhoeverTakesLittleGoesOn) {
   message = (*beside)->Receive();
   ASSERT_TRUE(message.ok() && message->has_finished());
   EXPECT_EQ(message->finished().result().outcome(), v1::OUTCOME_SUCCEEDED);
+}
+
+// What it read is charged to it, up to its limit, and costs nobody anything.
+TEST_F(TotalMemoryTest, WhoeverReadLargeFilesGoesOn) {
+  glob_t files = {};
+  ASSERT_EQ(glob("/usr/lib/gcc/*/*/cc1plus", 0, nullptr, &files), 0);
+  const std::string file = files.gl_pathv[0];
+  globfree(&files);
+  constexpr int64_t kLimit = 16 * kMiB;
+  bool was_full = false;
+  for (int i = 0; i < 10 && !was_full; ++i) {
+    // Who reads a page first is charged for it.
+    const UniqueFd fd(open(file.c_str(), O_RDONLY | O_CLOEXEC));
+    ASSERT_EQ(posix_fadvise(fd.get(), 0, 0, POSIX_FADV_DONTNEED), 0);
+    auto beside = worker_->StartBeside();
+    ASSERT_TRUE(beside.ok()) << beside.status();
+    v1::Process reader = WorkerProcess::NewProcess(
+        {"sh", "-c", absl::StrCat("cat ", file, " > /dev/null; sleep 3")});
+    reader.mutable_limits()->set_memory_bytes(kLimit);
+    ASSERT_TRUE((*beside)->Send(reader).ok());
+    auto message = (*beside)->Receive();
+    ASSERT_TRUE(message.ok() && message->has_started());
+    absl::SleepFor(absl::Seconds(1));
+    EXPECT_EQ(Run(Hog(300, 512 * kMiB)).outcome(),
+              v1::OUTCOME_INFRASTRUCTURE_ERROR);
+    message = (*beside)->Receive();
+    ASSERT_TRUE(message.ok() && message->has_finished());
+    const v1::ProcessResult& result = message->finished().result();
+    EXPECT_EQ(result.outcome(), v1::OUTCOME_SUCCEEDED);
+    was_full = result.usage().peak_memory_bytes() > kLimit - kMiB / 8;
+  }
+  EXPECT_TRUE(was_full);
 }
 
 }  // namespace

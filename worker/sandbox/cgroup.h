@@ -42,6 +42,8 @@ class SandboxCgroup {
   virtual int oom_event_fd() const = 0;
   // Whether the limit of the group itself was ever met.
   virtual bool MemoryLimitMet() const = 0;
+  // Whether the kernel killed one of the group because there was no memory.
+  virtual bool OomKilled() const = 0;
 
   // SIGKILLs every member, also one that is forking: cgroup.kill, Linux 5.14.
   virtual absl::Status KillAll() = 0;
@@ -52,6 +54,8 @@ class SandboxCgroup {
   virtual void ReadFigures(UsageFigures* figures) = 0;
   // Bytes the group is charged for now. 0 if that cannot be read.
   virtual int64_t MemoryInUse() = 0;
+  // Without the pages of files, which the kernel drops where it needs memory.
+  virtual int64_t MemoryHeld() = 0;
 
   // Removes the directories. Members must be reaped. The destructor does not:
   // what is left is swept by the next supervisor.

@@ -52,10 +52,14 @@ class CgroupV1 : public SandboxCgroup {
     // memory.failcnt stays 0 on Linux 6.18. The kernel kills for no allocation
     // of more than 8 pages, so then the group was that close to its limit. A
     // program that was because of files, which the kernel could drop, counts
-    // too.
-    return Of("memory").ReadNumber("memory.max_usage_in_bytes").value_or(0) >=
-           memory_bytes_ - kMostChargedForAKill;
+    // too. Where the host swaps, the sum alone may be near the limit.
+    const CgroupDirectory& memory = Of("memory");
+    const int64_t peak = std::max(
+        memory.ReadNumber("memory.max_usage_in_bytes").value_or(0),
+        memory.ReadNumber("memory.memsw.max_usage_in_bytes").value_or(0));
+    return peak >= memory_bytes_ - kMostChargedForAKill;
   }
+  bool OomKilled() const override { return OomKills().value_or(0) > 0; }
   absl::Status KillAll() override { return group_.KillAll(); }
   absl::Status WaitEmpty(absl::Duration timeout) override {
     return group_.WaitEmpty(timeout);
@@ -131,19 +135,9 @@ class CgroupV1 : public SandboxCgroup {
     SetDuration(cpu.ReadNumber("cpuacct.usage_sys"), &figures->system_time);
     const CgroupDirectory& memory = Of("memory");
     figures->peak_memory_bytes = memory.ReadNumber("memory.max_usage_in_bytes");
-    if (absl::StatusOr<std::string> stat = memory.Read("memory.stat");
-        stat.ok()) {
-      const auto cache = FindKey(*stat, "cache");
-      const auto shmem = FindKey(*stat, "shmem");
-      if (cache && shmem) {
-        figures->file_memory_bytes = std::max<int64_t>(0, *cache - *shmem);
-      }
-    }
-    if (const auto text = ReadFromStart(oom_control_.get(), "oom_control");
-        text.ok()) {
-      if (const auto kills = FindKey(*text, "oom_kill")) {
-        figures->oom_kills = static_cast<int32_t>(*kills);
-      }
+    figures->file_memory_bytes = FileMemory();
+    if (const auto kills = OomKills()) {
+      figures->oom_kills = static_cast<int32_t>(*kills);
     }
     const CgroupDirectory& pids = Of("pids");
     if (const auto peak = pids.ReadNumber("pids.peak")) {
@@ -155,6 +149,9 @@ class CgroupV1 : public SandboxCgroup {
 
   int64_t MemoryInUse() override {
     return Of("memory").ReadNumber("memory.usage_in_bytes").value_or(0);
+  }
+  int64_t MemoryHeld() override {
+    return MemoryInUse() - FileMemory().value_or(0);
   }
 
   absl::Status Remove() override {
@@ -184,6 +181,21 @@ class CgroupV1 : public SandboxCgroup {
     return absl::FailedPreconditionError(
         "this host has swap, and no memory.memsw.limit_in_bytes to keep a "
         "program from it");
+  }
+
+  std::optional<int64_t> FileMemory() const {
+    const absl::StatusOr<std::string> stat = Of("memory").Read("memory.stat");
+    if (!stat.ok()) return std::nullopt;
+    const auto cache = FindKey(*stat, "cache");
+    const auto shmem = FindKey(*stat, "shmem");
+    if (!cache || !shmem) return std::nullopt;
+    return std::max<int64_t>(0, *cache - *shmem);
+  }
+
+  std::optional<int64_t> OomKills() const {
+    const auto text = ReadFromStart(oom_control_.get(), "oom_control");
+    if (!text.ok()) return std::nullopt;
+    return FindKey(*text, "oom_kill");
   }
 
   CgroupDirectory& Of(const char* controller) const {

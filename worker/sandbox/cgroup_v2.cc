@@ -39,6 +39,9 @@ class CgroupV2 : public SandboxCgroup {
     // kills for the sake of a group above, or of the host.
     return dir().ReadKey("memory.events", "oom").value_or(0) > 0;
   }
+  bool OomKilled() const override {
+    return dir().ReadKey("memory.events", "oom_kill").value_or(0) > 0;
+  }
   absl::Status KillAll() override { return group_.KillAll(); }
   absl::Status WaitEmpty(absl::Duration timeout) override {
     return group_.WaitEmpty(timeout);
@@ -96,14 +99,7 @@ class CgroupV2 : public SandboxCgroup {
       SetDuration(FindKey(*stat, "system_usec"), &figures->system_time);
     }
     figures->peak_memory_bytes = dir().ReadNumber("memory.peak");
-    if (absl::StatusOr<std::string> stat = dir().Read("memory.stat");
-        stat.ok()) {
-      const auto file = FindKey(*stat, "file");
-      const auto shmem = FindKey(*stat, "shmem");
-      if (file && shmem) {
-        figures->file_memory_bytes = std::max<int64_t>(0, *file - *shmem);
-      }
-    }
+    figures->file_memory_bytes = FileMemory();
     if (const auto kills = dir().ReadKey("memory.events", "oom_kill")) {
       figures->oom_kills = static_cast<int32_t>(*kills);
     }
@@ -117,9 +113,21 @@ class CgroupV2 : public SandboxCgroup {
   int64_t MemoryInUse() override {
     return dir().ReadNumber("memory.current").value_or(0);
   }
+  int64_t MemoryHeld() override {
+    return MemoryInUse() - FileMemory().value_or(0);
+  }
 
  private:
   const CgroupDirectory& dir() const { return group_.directory(); }
+
+  std::optional<int64_t> FileMemory() const {
+    const absl::StatusOr<std::string> stat = dir().Read("memory.stat");
+    if (!stat.ok()) return std::nullopt;
+    const auto file = FindKey(*stat, "file");
+    const auto shmem = FindKey(*stat, "shmem");
+    if (!file || !shmem) return std::nullopt;
+    return std::max<int64_t>(0, *file - *shmem);
+  }
 
   static void SetDuration(std::optional<int64_t> micros,
                           std::optional<absl::Duration>* duration) {

@@ -30,8 +30,13 @@ using init::SetupStep;
 
 // Bounds a kernel that does not let go; never met in a normal run.
 constexpr absl::Duration kDeathTimeout = absl::Seconds(30);
-// What a chore may take, and how long the program is left alone after one.
-constexpr absl::Duration kChoreTime = absl::Milliseconds(20);
+// Between an OOM event of the group and the kill that follows, at most; and how
+// often it is looked for.
+constexpr absl::Duration kOomKillTime = absl::Seconds(1);
+constexpr absl::Duration kOomKillLook = absl::Milliseconds(1);
+// What a chore may take, and how long the program is left alone after one. A
+// sandbox with thousands of files takes 50 ms to take down.
+constexpr absl::Duration kChoreTime = absl::Milliseconds(60);
 constexpr absl::Duration kChoreInterval = absl::Milliseconds(20);
 // All outputs of one run together: they travel in one message.
 constexpr int64_t kOutputBudgetBytes = 64 << 20;
@@ -135,6 +140,7 @@ absl::Duration RunningProgram::UntilNextChore(absl::Duration now) const {
 void RunningProgram::WatchUntilEnded(const Surroundings& surroundings) {
   while (!Ended()) {
     const absl::Duration now = MonotonicNow() - start_;
+    if (now < oom_kill_until_) LookForOomKill();
     if (killed_.has_value()) {
       if (MonotonicNow() - killed_at_ > kDeathTimeout) return;
     } else if (now >= clock_.NextLook()) {
@@ -155,9 +161,11 @@ void RunningProgram::WatchUntilEnded(const Surroundings& surroundings) {
         {killed_ ? -1 : parts_.cgroup_->oom_event_fd(), POLLIN, 0},
         {killed_ ? -1 : surroundings.cancel_fd, POLLIN, 0},
     };
-    const timespec timeout = absl::ToTimespec(
-        killed_ ? absl::Seconds(1)
-                : std::min(clock_.NextLook() - now, UntilNextChore(now)));
+    absl::Duration wait =
+        std::min(clock_.NextLook() - now, UntilNextChore(now));
+    if (now < oom_kill_until_) wait = std::min(wait, kOomKillLook);
+    if (killed_.has_value()) wait = absl::Seconds(1);
+    const timespec timeout = absl::ToTimespec(wait);
     if (ppoll(fds, std::size(fds), &timeout, nullptr) <= 0) continue;
     if (fds[1].revents != 0) OnPlanSocket();
     if (fds[0].revents != 0) OnStatus();
@@ -235,15 +243,21 @@ void RunningProgram::OnListener(int events) {
   }
 }
 
+// When a group above has no memory left, every group below it is told, before
+// the kernel has chosen one: the group's own count of kills says whom it was.
 void RunningProgram::OnOomEvent() {
   uint64_t events = 0;
-  // When all sandboxes together have no memory left, each of them is told; the
-  // kernel chooses one, and its count of kills says so.
   if (read(parts_.cgroup_->oom_event_fd(), &events, sizeof(events)) ==
-          sizeof(events) &&
-      parts_.cgroup_->MemoryLimitMet()) {
-    Kill(EndReason::kMemory);
+      sizeof(events)) {
+    oom_kill_until_ = MonotonicNow() - start_ + kOomKillTime;
   }
+}
+
+// The kernel kills one process; the rest of the group is ours.
+void RunningProgram::LookForOomKill() {
+  if (!parts_.cgroup_->OomKilled()) return;
+  oom_kill_until_ = absl::ZeroDuration();
+  if (parts_.cgroup_->MemoryLimitMet()) Kill(EndReason::kMemory);
 }
 
 void RunningProgram::LookAtClock() {

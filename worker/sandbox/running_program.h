@@ -19,9 +19,9 @@ struct Surroundings {
   int cancel_fd = -1;
   // Called when `cancel_fd` is readable. True: kill the program.
   std::function<bool()> cancelled;
-  // A short piece of other work, of some milliseconds. Called now and then
-  // while a program runs for long and no limit is near, until it says false:
-  // there is none.
+  // A short piece of other work, mostly of a few milliseconds. Called now and
+  // then while a program runs for long and no limit is near, until it says
+  // false: there is none.
   std::function<bool()> do_chore;
 };
 
@@ -55,6 +55,7 @@ class RunningProgram {
   void OnPlanSocket();
   void OnListener(int events);
   void OnOomEvent();
+  void LookForOomKill();
   void LookAtClock();
   void Kill(EndReason reason);
   bool Ended() const;
@@ -77,6 +78,8 @@ class RunningProgram {
   absl::Time start_;
   absl::Time end_;
   absl::Duration cpu_before_;
+  // Until then, since start_, an OOM event may be followed by a kill.
+  absl::Duration oom_kill_until_;
   absl::Duration next_chore_ = kChoresFrom;  // since start_
 };
 

@@ -32,6 +32,7 @@ using init::SetupStep;
 
 // Far beyond what a build takes on the slowest host; it only bounds a hang.
 constexpr absl::Duration kBuildTimeout = absl::Seconds(30);
+constexpr absl::Duration kFreeTimeout = absl::Seconds(10);  // likewise
 
 constexpr uint64_t kInitNamespaces = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET |
                                      CLONE_NEWIPC | CLONE_NEWUTS |
@@ -65,6 +66,20 @@ int64_t DeadSandbox::HeldBytes() const {
          (cgroup_ == nullptr ? 0 : cgroup_->MemoryInUse());
 }
 
+// The kernel frees an IPC namespace, and its System V memory, some time after
+// its last process: whoever gets this memory next would find it taken.
+absl::Status DeadSandbox::WaitForMemory() const {
+  const absl::Time give_up = absl::Now() + kFreeTimeout;
+  while (cgroup_->MemoryInUse() > kMuch && cgroup_->MemoryHeld() > kMuch) {
+    if (absl::Now() > give_up) {
+      return absl::DeadlineExceededError(
+          absl::StrCat(cgroup_->MemoryHeld(), " bytes are still taken"));
+    }
+    usleep(1000);
+  }
+  return absl::OkStatus();
+}
+
 absl::Status DeadSandbox::TearDown(SandboxFactory* factory) && {
   plan_.Reset();
   listener_.Reset();
@@ -79,7 +94,9 @@ absl::Status DeadSandbox::TearDown(SandboxFactory* factory) && {
   workspace_ = Workspace();
   factory->ids.Release(ids_);
   if (cgroup_ == nullptr) return absl::OkStatus();
-  return cgroup_->Remove();
+  absl::Status status = WaitForMemory();
+  status.Update(cgroup_->Remove());
+  return status;
 }
 
 absl::StatusOr<WarmSandbox> WarmSandbox::Build(SandboxFactory* factory,

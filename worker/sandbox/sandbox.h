@@ -61,13 +61,17 @@ class DeadSandbox {
   // also those that we paid for, and what its group is charged for, such as the
   // System V memory of an IPC namespace that lives as long as its init.
   int64_t HeldBytes() const;
+  // More than this is much.
+  static constexpr int64_t kMuch = 16 << 20;
 
-  // Kills what is left, waits for init, removes the cgroups.
+  // Kills what is left, waits for init and, if much memory was left, until that
+  // is free, removes the cgroups.
   absl::Status TearDown(SandboxFactory* factory) &&;
 
  private:
   friend class WarmSandbox;
   friend class RunningProgram;
+  absl::Status WaitForMemory() const;
   pid_t init_pid_ = -1;
   UniqueFd init_pidfd_;
   UniqueFd status_;

@@ -25,6 +25,9 @@ namespace paddock {
 namespace {
 
 constexpr int64_t kPage = 4096;
+// What a file or directory takes of the kernel's memory, roughly, beside what
+// is in it.
+constexpr int64_t kInodeBytes = 1024;
 
 int64_t RoundUpToPage(int64_t bytes) {
   return (bytes + kPage - 1) / kPage * kPage;
@@ -252,6 +255,7 @@ int64_t Workspace::UsedBytes() const {
     struct statfs fs;
     if (fstatfs(fd, &fs) != 0) continue;
     bytes += static_cast<int64_t>(fs.f_blocks - fs.f_bfree) * fs.f_bsize;
+    bytes += static_cast<int64_t>(fs.f_files - fs.f_ffree) * kInodeBytes;
   }
   return bytes;
 }
