@@ -21,9 +21,8 @@ class Workspace {
 
   // Gives /work the bounds of `limits`, with room on top for inputs that the
   // program may not write and for all inputs' directories: those are the
-  // service's, not the program's. To be
-  // called before the program has its plan. Costs nothing where they are the
-  // last call's.
+  // service's, not the program's. To be called before the program has its plan.
+  // Costs nothing where they are the last call's.
   absl::Status SetBounds(const ProgramLimits& limits,
                          const std::vector<InputFile>& inputs);
 
