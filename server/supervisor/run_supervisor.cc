@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <spdlog/spdlog.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -102,12 +103,22 @@ absl::StatusOr<CgroupInstance> MakeCgroups(const config::v1::Config& config) {
   return cgroups;
 }
 
-void WarnOfCorePattern() {
+absl::Status LookAtCorePattern() {
   const absl::StatusOr<std::string> pattern =
       ReadFileAt(AT_FDCWD, "/proc/sys/kernel/core_pattern");
-  if (!pattern.ok()) return;
+  if (!pattern.ok()) return absl::OkStatus();
+  rlimit core = {};
+  if (getrlimit(RLIMIT_CORE, &core) != 0) {
+    return ErrnoStatus(errno, "getrlimit(RLIMIT_CORE)");
+  }
+  if (core.rlim_max == 0) {
+    const rlimit enough = {0, 1};
+    if (setrlimit(RLIMIT_CORE, &enough) == 0) core = enough;
+  }
+  RETURN_IF_ERROR(CheckCoreLimit(*pattern, core.rlim_max));
   const std::string warning = CorePatternWarning(*pattern);
   if (!warning.empty()) spdlog::warn("{}", warning);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<ServiceUser> PrepareUser(const config::v1::Config& config,
@@ -152,7 +163,7 @@ absl::StatusOr<Supervisor> Prepare(const config::v1::Config& config,
   for (const std::string& line : DescribeWeakenings(config.sandbox())) {
     spdlog::warn("{}", line);
   }
-  WarnOfCorePattern();
+  RETURN_IF_ERROR(LookAtCorePattern());
   ASSIGN_OR_RETURN(UniqueFd ready_fd, TakeReadyFd(flags.ready_fd));
   ASSIGN_OR_RETURN(std::vector<internal::v1::SlotIds> ids,
                    ShareOutOwnIds(config));

@@ -59,13 +59,38 @@ absl::Status AllowSandboxDevicesOnly(int group) {
 }
 
 std::string CorePatternWarning(absl::string_view core_pattern) {
-  if (!absl::ConsumePrefix(&core_pattern, "|")) return "";
-  return absl::StrCat(
-      "kernel.core_pattern hands core dumps to a program outside of any "
-      "sandbox's limits (",
+  core_pattern = absl::StripSuffix(core_pattern, "\n");
+  if (absl::ConsumePrefix(&core_pattern, "|")) {
+    return absl::StrCat(
+        "kernel.core_pattern hands core dumps to a program outside of any "
+        "sandbox's limits (",
+        core_pattern,
+        "). Programs run with RLIMIT_CORE 1, for which the kernel does not "
+        "start it; what a host needs no core dumps for is safer with a plain "
+        "name");
+  }
+  // Since Linux 6.16.
+  if (absl::StartsWith(core_pattern, "@")) {
+    return absl::StrCat(
+        "kernel.core_pattern hands core dumps to a socket of the host (",
+        core_pattern,
+        "), those of sandboxed programs too, as no limit keeps the kernel from "
+        "it: a plain name would");
+  }
+  return "";
+}
+
+absl::Status CheckCoreLimit(absl::string_view core_pattern,
+                            uint64_t hard_limit) {
+  if (hard_limit > 0 || !absl::StartsWith(core_pattern, "|")) {
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(absl::StrCat(
+      "RLIMIT_CORE: paddockd is limited to 0, with which the kernel hands what "
+      "a crashed program leaves to the host's kernel.core_pattern (",
       absl::StripSuffix(core_pattern, "\n"),
-      "). Programs run with RLIMIT_CORE 1, for which the kernel does not start "
-      "it; what a host needs no core dumps for is safer with a plain name");
+      "). Start it with a hard limit of 1 or more (LimitCORE=1 in a unit, "
+      "--ulimit core=1 for a container), or give core_pattern a plain name"));
 }
 
 }  // namespace paddock

@@ -1,6 +1,7 @@
 #ifndef PADDOCK_SERVER_SUPERVISOR_SECOND_LINE_H_
 #define PADDOCK_SERVER_SUPERVISOR_SECOND_LINE_H_
 
+#include <cstdint>
 #include <string>
 
 #include "absl/status/status.h"
@@ -21,6 +22,12 @@ absl::Status AllowSandboxDevicesOnly(int group);
 
 // What to tell an operator whose core_pattern(5) this is; empty: nothing.
 std::string CorePatternWarning(absl::string_view core_pattern);
+
+// FailedPrecondition if this service, whose hard RLIMIT_CORE `hard_limit` is,
+// cannot keep the kernel from starting the helper of `core_pattern` for a
+// program that crashes.
+absl::Status CheckCoreLimit(absl::string_view core_pattern,
+                            uint64_t hard_limit);
 
 }  // namespace paddock
 

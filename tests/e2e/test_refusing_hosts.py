@@ -3,7 +3,6 @@
 Those whose cgroups say no are in test_cgroup_hosts.py.
 """
 
-import contextlib
 import subprocess
 import sys
 
@@ -12,23 +11,8 @@ import pytest
 from harness import as_user
 from harness import host
 from harness import jobs
+from harness.host import sysctl
 from harness.server import StartFailed
-
-
-@contextlib.contextmanager
-def sysctl(name, value):
-    """Sets it for the whole host, and back."""
-    host.need_own_machine()
-    path = "/proc/sys/" + name.replace(".", "/")
-    with open(path, encoding="ascii") as file:
-        before = file.read()
-    with open(path, "w", encoding="ascii") as file:
-        file.write(str(value))
-    try:
-        yield
-    finally:
-        with open(path, "w", encoding="ascii") as file:
-            file.write(before)
 
 
 def refused(start_server, *words, **place):
@@ -50,6 +34,18 @@ def test_an_old_kernel(start_server):
     """Any host can call its own kernel 2.6: setarch(8)."""
     refused(start_server, "Linux 2.6", "too old", "5.14 or newer",
             wrapper=["setarch", "--uname-2.6"])
+
+
+def test_a_helper_for_core_dumps_that_no_limit_keeps_away(start_server):
+    """core(5): only RLIMIT_CORE 1 does, and that is more than 0."""
+    with sysctl("kernel.core_pattern", "|/bin/cat %p"):
+        refused(start_server, "RLIMIT_CORE: ", "|/bin/cat %p", "LimitCORE=1",
+                wrapper=["prlimit", "--core=0"], user="single")
+        assert runs(start_server, wrapper=["prlimit", "--core=1"],
+                    user="single")
+        # Root raises it.
+        assert runs(start_server, wrapper=["prlimit", "--core=0"])
+    assert runs(start_server, wrapper=["prlimit", "--core=0"], user="single")
 
 
 @pytest.mark.parametrize("user", [None, "single", "range"])

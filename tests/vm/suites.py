@@ -51,6 +51,7 @@ EVERYDAY = {
     "e2e_all_sandboxes": None,
     "e2e_long_run": None,
     "e2e_support_matrix": None,
+    "e2e_refusing_hosts": None,
     "e2e_rootless": None,
     "escape_privilege": None,
     "escape_exhaustion": None,

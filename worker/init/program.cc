@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -109,6 +110,17 @@ bool OpenStandardStreams(const SetupPlan& plan) {
   return dup2(plan.stdout_fd, 1) == 1 && dup2(plan.stderr_fd, 2) == 2;
 }
 
+// 1 is too small for a file, and the only limit (0 is not) with which the
+// kernel starts no helper of the host, outside of the sandbox: core(5). The
+// filter keeps it. Where the service itself may have none, paddockd has made
+// sure that there is no helper.
+bool LimitCore() {
+  const rlimit one = {1, 1};
+  const rlimit none = {0, 0};
+  return setrlimit(RLIMIT_CORE, &one) == 0 ||
+         (errno == EPERM && setrlimit(RLIMIT_CORE, &none) == 0);
+}
+
 // The listener goes to the worker with the report that we are ready.
 bool LoadFilter(const SetupPlan& plan) {
   const sock_fprog program = {plan.filter_length,
@@ -141,6 +153,7 @@ void RunProgram(const SetupPlan& plan) {
   step.Run(kDropCapabilities, DropCapabilities());
   step.Run(kNewSession, setsid() > 0);  // no terminal
   step.Run(kOpenNull, OpenStandardStreams(plan));
+  step.Run(kLimitCore, LimitCore());
   if (plan.landlock_abi > 0) {
     step.Run(kLandlock, RestrictWithLandlock(plan.landlock_abi, plan.loopback));
   }

@@ -39,6 +39,7 @@ enum class SetupStep : uint32_t {
   kDropCapabilities,
   kNewSession,
   kOpenNull,
+  kLimitCore,
   kLandlock,
   kSeccomp,
   // Process: program, once it has its plan.
@@ -110,6 +111,8 @@ constexpr const char* SetupStepName(SetupStep step) {
       return "new_session";
     case SetupStep::kOpenNull:
       return "open_null";
+    case SetupStep::kLimitCore:
+      return "limit_core";
     case SetupStep::kLandlock:
       return "landlock";
     case SetupStep::kSeccomp:

@@ -6,6 +6,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "worker/policy/rules.h"
@@ -60,7 +61,23 @@ constexpr ArgumentRule kArgumentRules[] = {
 
     {"personality", kAllow, "the default", {LongIs(0, 0)}},
     {"personality", kAllow, "asks, changes nothing", {LongIs(0, 0xffffffff)}},
+    {"prlimit64", kAllow, "asks for one's own", {IntIs(0, 0), LongIs(2, 0)}},
+    // With any limit but 1 the kernel starts the host's helper for core dumps,
+    // core(5). Many set 0 and mean well; who asks in the same call is refused,
+    // for no answer would be written.
+    {"prlimit64",
+     kPretend,
+     "core dumps outside of the sandbox",
+     {IntIs(0, 0), IntIs(1, RLIMIT_CORE), LongIs(3, 0)}},
+    {"prlimit64",
+     Errno(EPERM),
+     "core dumps outside of the sandbox",
+     {IntIs(0, 0), IntIs(1, RLIMIT_CORE)}},
     {"prlimit64", kAllow, "one's own", {IntIs(0, 0)}},
+    {"setrlimit",
+     kPretend,
+     "core dumps outside of the sandbox",
+     {IntIs(0, RLIMIT_CORE)}},
 
     {"ioctl", Errno(EPERM), "types into a terminal", {IntIs(1, TIOCSTI)}},
     {"ioctl", Errno(EPERM), "pastes into a console", {IntIs(1, TIOCLINUX)}},

@@ -30,9 +30,6 @@ std::vector<WantedLimit> WantedLimits(const ProgramLimits& limits) {
   const uint64_t file_size = static_cast<uint64_t>(limits.file_size_bytes);
   const uint64_t stack = static_cast<uint64_t>(limits.stack_bytes);
   return {
-      // Hard 1: too small for a file, and "no dump" to a piped helper, which
-      // would run outside of the sandbox: core(5).
-      {nullptr, RLIMIT_CORE, 0, 1},
       {"limits.file_size_bytes", RLIMIT_FSIZE, file_size, file_size},
       {"limits.open_files", RLIMIT_NOFILE, files, files},
       {"limits.stack_bytes", RLIMIT_STACK, stack, stack},

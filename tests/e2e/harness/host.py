@@ -1,5 +1,6 @@
 """What the host has and what it may be without: tests/support/skip.h."""
 
+import contextlib
 import os
 import subprocess
 
@@ -31,6 +32,22 @@ def show_apparmor():
     subprocess.run(["mount", "-t", "securityfs", "none",
                     "/sys/kernel/security"], check=False,
                    stderr=subprocess.DEVNULL)
+
+
+@contextlib.contextmanager
+def sysctl(name, value):
+    """Sets it for the whole host, and back."""
+    need_own_machine()
+    path = "/proc/sys/" + name.replace(".", "/")
+    with open(path, encoding="ascii") as file:
+        before = file.read()
+    with open(path, "w", encoding="ascii") as file:
+        file.write(str(value))
+    try:
+        yield
+    finally:
+        with open(path, "w", encoding="ascii") as file:
+            file.write(before)
 
 
 def need_own_machine():

@@ -97,7 +97,7 @@ class Server:
             self._wrapper = [*_WITH_FEW_CAPABILITIES, *self._wrapper]
         elif self._user:
             self._delegation = Delegation(self._user)
-            self._wrapper = self._delegation.wrapper
+            self._wrapper = [*self._delegation.wrapper, *self._wrapper]
             os.chown(self.directory, as_user.UID, as_user.UID)
         if self._delegation is None and self._cgroup is None and (
                 "parent" not in self.config.get("cgroup", {})):

@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <random>
@@ -88,6 +89,26 @@ TEST_P(ProgramArgumentsTest, LimitsOfOneself) {
   EXPECT_EQ(On("prlimit64", {0xffffffff}), Errno(EPERM));
   // The kernel would see process 1.
   EXPECT_EQ(On("prlimit64", {kHigh | 1}), Errno(EPERM));
+}
+
+TEST_P(ProgramArgumentsTest, TheLimitOfCoreDumpsStays) {
+  for (const uint64_t high : {uint64_t{0}, kHigh, kAllHigh}) {
+    const uint64_t core = high | RLIMIT_CORE;
+    EXPECT_EQ(On("setrlimit", {core, 1}), kPretend);
+    EXPECT_EQ(On("prlimit64", {0, core, 1, 0}), kPretend);
+    EXPECT_EQ(On("prlimit64", {high, core, 1, 0}), kPretend);
+    EXPECT_EQ(On("prlimit64", {0, core, 1, 1}), Errno(EPERM));
+    // Any bit makes a pointer.
+    EXPECT_EQ(On("prlimit64", {0, core, kHigh, 0}), kPretend);
+    EXPECT_EQ(On("prlimit64", {0, core, kHigh, kHigh}), Errno(EPERM));
+    EXPECT_EQ(On("prlimit64", {0, core, 0, 1}), kAllow);
+    EXPECT_EQ(On("prlimit64", {1, core, 1, 0}), Errno(EPERM));
+  }
+  EXPECT_EQ(On("getrlimit", {RLIMIT_CORE, 1}), kAllow);
+  for (const uint64_t other : {RLIMIT_STACK, RLIMIT_NOFILE, RLIMIT_CPU}) {
+    EXPECT_EQ(On("setrlimit", {other, 1}), kAllow);
+    EXPECT_EQ(On("prlimit64", {0, other, 1, 0}), kAllow);
+  }
 }
 
 TEST_P(ProgramArgumentsTest, TerminalRequestsByTheirLowHalf) {

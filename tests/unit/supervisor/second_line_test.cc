@@ -26,6 +26,17 @@ TEST(CorePattern, APipeIsWarnedOf) {
   EXPECT_EQ(CorePatternWarning(""), "");
   EXPECT_THAT(CorePatternWarning("|/usr/lib/helper %P\n"),
               HasSubstr("(/usr/lib/helper %P)"));
+  EXPECT_THAT(CorePatternWarning("@/run/coredump.socket\n"),
+              HasSubstr("(@/run/coredump.socket)"));
+}
+
+TEST(CorePattern, APipeNeedsALimitThatKeepsItsHelperAway) {
+  EXPECT_TRUE(CheckCoreLimit("core\n", 0).ok());
+  EXPECT_TRUE(CheckCoreLimit("|/usr/lib/helper %P\n", 1).ok());
+  const absl::Status refused = CheckCoreLimit("|/usr/lib/helper %P\n", 0);
+  EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(refused.message(), HasSubstr("LimitCORE=1"));
+  EXPECT_THAT(refused.message(), HasSubstr("(|/usr/lib/helper %P)"));
 }
 
 class SecondLineTest : public testing::Test {
