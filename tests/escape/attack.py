@@ -12,6 +12,7 @@ from paddock.v1 import result_pb2
 
 from harness import jobs
 from harness import paths
+import host_kernel
 
 # What a clean program of the same slot must find: nothing of its predecessor.
 _CLEAN_SCRIPT = ("echo /work/* /tmp/* /dev/shm/* /proc/[0-9]*; "
@@ -98,22 +99,21 @@ def host_output(*command, **options):
                           start_new_session=True, **options).stdout
 
 
-def on_host(*arguments, new="", **options):
+def on_host(*arguments, new="", prepare="", **options):
     """The control: the probe's report where nothing stops it.
 
     `new` has letters of unshare(1) for the namespaces that the control gets of
     its own where it would do harm: "m" mounts, "p" pids, "u" names ...
+    `prepare`: what a shell does in them first.
     """
     wrapper = [f"-{letter}" for letter in new]
     if wrapper:
         wrapper = ["unshare", *wrapper, *(["--fork"] if "p" in new else [])]
+    if prepare:
+        wrapper += ["sh", "-ec", f'{prepare}; exec "$@"', "sh"]
     output = host_output(*wrapper, paths.PROBE, *arguments, **options)
     assert output, f"no report of {arguments}"
     return json.loads(output)
-
-
-def kernel_version():
-    return tuple(int(part) for part in os.uname().release.split(".")[:2])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,6 +128,7 @@ class Calls:
     inside: int = errno.EPERM
     host: object = 0  # errno, or several where it depends on the kernel's build
     new: str = ""
+    prepare: str = ""
     # An older kernel has no such call; `absent` is its answer. Inside too, if
     # the filter is not what refuses.
     since: tuple = (0, 0)
@@ -141,13 +142,14 @@ class Calls:
         self.check_inside(sandbox, inside or {}, **fields)
 
     def _is_absent(self):
-        return kernel_version() < self.since
+        return host_kernel.version() < self.since
 
     def _fill(self, values):
         return [call.format_map(values) for call in self.calls]
 
     def check_host(self, **values):
-        found = on_host("calls", *self._fill(values), new=self.new)
+        found = on_host("calls", *self._fill(values), new=self.new,
+                        prepare=self.prepare)
         wanted = self.host if isinstance(self.host, tuple) else (self.host,)
         if self._is_absent():
             wanted = (self.absent,)

@@ -1,54 +1,108 @@
-"""What the host's kernel was built with: a control must succeed where it can."""
+"""What the host's kernel has: a control must succeed where it can."""
 
 import functools
 import os
-from errno import EINVAL, ENODEV, ENOSYS, EPERM
+import re
+import resource
+from errno import EINVAL, EIO, ENODEV, ENOENT, ENOSYS, EPERM
 
-# Part of the kernel -> what is there only with it: a file, or a function. Those
-# named are called by address or from other files, so no compiler does away with
-# them. (System calls themselves are no sign: each has at least a stub.)
+# Parts of the kernel that are no system call of their own: a function that is
+# there only with them. Those named are called by address or from other files,
+# so no compiler does away with them.
 _SIGNS = {
-    "accounting": "/proc/sys/kernel/acct",
     "core_scheduling": "sched_core_share_pid",
-    "fanotify": "fanotify_release",
     "io_ports": "io_bitmap_share",
-    "io_uring": "io_uring_release",
-    "memfd_secret": "secretmem_release",
-    "modules": "/proc/modules",
-    "numa": "__mpol_put",
-    "quota": "quota_sync_one",
-    "swap": "/proc/swaps",
-    "userfaultfd": "userfaultfd_release",
+    "persistent_keys": "keyctl_get_persistent",
 }
-# Part -> file, its content where the part is off for root too, and the answer.
+# Part or call -> file, its content where it is off for root too, the answer.
 _SWITCHES = {
     "core_scheduling": ("/sys/devices/system/cpu/smt/active", "0", ENODEV),
-    "io_uring": ("/proc/sys/kernel/io_uring_disabled", "2", EPERM),
+    "io_uring_setup": ("/proc/sys/kernel/io_uring_disabled", "2", EPERM),
     "memfd_secret": ("/sys/module/secretmem/parameters/enable", "N", ENOSYS),
-    "modules": ("/proc/sys/kernel/modules_disabled", "1", EPERM),
+    **{call: ("/proc/sys/kernel/modules_disabled", "1", EPERM)
+       for call in ("init_module", "finit_module", "delete_module")},
 }
-_WITHOUT = {"core_scheduling": EINVAL}  # one of prctl(2)'s many options
+# One of the many options of prctl(2).
+_WITHOUT = {"core_scheduling": EINVAL}
+_CALL = re.compile(r"__(?:x64|arm64)_sys_(\w+)")
+_CAPABILITIES = {"sys_resource": 24}
+
+
+def version():
+    return tuple(int(part) for part in os.uname().release.split(".")[:2])
 
 
 @functools.lru_cache
-def _functions():
+def _symbols():
     with open("/proc/kallsyms", encoding="ascii") as file:
-        return {line.split()[2] for line in file}
+        return {name: kind for _, kind, name in
+                (line.split()[:3] for line in file)}
 
 
-def _has(part):
-    sign = _SIGNS[part]
-    return os.path.exists(sign) if "/" in sign else sign in _functions()
+@functools.lru_cache
+def _calls():
+    """A call that was not built is a weak function: kernel/sys_ni.c."""
+    found = {match[1] for name, kind in _symbols().items()
+             if kind == "T" and (match := _CALL.fullmatch(name))}
+    assert "read" in found, "/proc/kallsyms does not tell"
+    return found
+
+
+def _content(path):
+    if not os.path.exists(path):
+        return None
+    with open(path, encoding="ascii") as file:
+        return file.read().strip()
 
 
 def answer(part, error=0):
-    """The errno with which a call of `part` ends on the host, for root: `error`
-    if the kernel has the part, and it is not switched off."""
-    if not _has(part):
+    """The errno with which a call ends on the host, for root: `error` if the
+    kernel has it, and it is not switched off. `part` is the call's name, or that
+    of a part of the kernel."""
+    has = _SIGNS[part] in _symbols() if part in _SIGNS else part in _calls()
+    if not has:
         return _WITHOUT.get(part, ENOSYS)
     path, off, refusal = _SWITCHES.get(part, ("", "", error))
-    if os.path.exists(path):
-        with open(path, encoding="ascii") as file:
-            if file.read().strip() == off:
-                return refusal
-    return error
+    return refusal if _content(path) == off else error
+
+
+def capable(capability):
+    """Root of a container may lack some."""
+    with open("/proc/self/status", encoding="ascii") as file:
+        effective = int(re.search(r"CapEff:\s*(\w+)", file.read())[1], 16)
+    return effective >> _CAPABILITIES[capability] & 1 == 1
+
+
+def answer_to_raise(limit):
+    """Of setrlimit(2) with no limit at all."""
+    hard = resource.getrlimit(limit)[1]
+    if hard == resource.RLIM_INFINITY:
+        return 0
+    # More than fs.nr_open is for nobody.
+    possible = capable("sys_resource") and limit != resource.RLIMIT_NOFILE
+    return 0 if possible else EPERM
+
+
+def answer_to_open(path):
+    """Of a file of the kernel, which depends on how that was built."""
+    try:
+        os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK))
+    except OSError as error:
+        return error.errno
+    return 0
+
+
+def answer_to_access(path):
+    return 0 if os.path.exists(path) else ENOENT
+
+
+def answer_to_huge_page(size_bits, error):
+    """`error` where the CPU has no pages of this size."""
+    size = f"/sys/kernel/mm/hugepages/hugepages-{(1 << size_bits) >> 10}kB"
+    return 0 if os.path.exists(size) else error
+
+
+def answer_to_typing():
+    """Of TIOCSTI for root; the switch spared root since Linux 6.7."""
+    off = _content("/proc/sys/dev/tty/legacy_tiocsti") == "0"
+    return EIO if off and version() < (6, 7) else 0

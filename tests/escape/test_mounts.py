@@ -1,8 +1,10 @@
 """Filesystem: attacks 3, 4 and 8 to 10 of README.md."""
 
-from errno import (EACCES, EBADF, EBUSY, EINVAL, ENOENT, ENOSYS, EOPNOTSUPP,
-                   EPERM, EROFS, ESTALE)
+from errno import (EACCES, EBADF, EBUSY, EINVAL, ENOENT, ENOSYS, EPERM,
+                   EROFS, ESTALE)
+import glob
 import os
+import tempfile
 
 import pytest
 
@@ -11,6 +13,7 @@ from attack import attacks
 from attack import calls
 from attack import host_output
 from attack import on_host
+from host_kernel import answer_to_access
 
 MS_REMOUNT, MS_BIND, MS_MOVE, MS_REC, MS_SHARED = (
     0x20, 0x1000, 0x2000, 0x4000, 1 << 20)
@@ -158,9 +161,9 @@ BY_HOST = ["mem", "port", "fuse", "kvm", "net/tun", "loop-control", "vsock",
 
 
 @attacks(*(calls(name.replace("/", "_"), f"faccessat -100 s:/dev/{name} 0",
-                 inside=0 if name == "shm/.." else ENOENT, host=host)
-           for names, host in ((ALWAYS, 0), (BY_HOST, (0, ENOENT)))
-           for name in names))
+                 inside=0 if name == "shm/.." else ENOENT,
+                 host=0 if name in ALWAYS else answer_to_access(f"/dev/{name}"))
+           for name in ALWAYS + BY_HOST))
 def test_dev_has_no_other_device(sandbox, attack):
     attack.check(sandbox)
 
@@ -179,27 +182,33 @@ def test_the_random_devices_take_no_orders(sandbox, attack):
 
 # 9. Handles, which name files of the whole file system under a mount.
 
+@pytest.fixture
+def file_in_memory():
+    """A file whose file system has handles, whatever the host's root is on."""
+    with tempfile.NamedTemporaryFile(dir="/dev/shm") as file:
+        yield file.name
+
+
 @attacks(
     calls("handle_of", "name_to_handle_at -100 s:{file} i:128 z: 0"),
     # AT_HANDLE_FID, Linux 6.5: needs no support for decoding.
     calls("fid_of", "name_to_handle_at -100 s:{file} i:128 z: 0x200",
-          host=(0, EINVAL)),
-    # The root directory of ext4 is inode 2: the "Shocker" exploit.
-    calls("guessed", "openat -100 s:/usr 0", "open_by_handle_at $0 i:8,1,2,0 0",
-          host=(0, ESTALE)),
+          since=(6, 5), absent=EINVAL),
+    # The root directory of ext4 is inode 2: the "Shocker" exploit. The control
+    # is on a file system that has no such number.
+    calls("guessed", "openat -100 s:{dir} 0", "open_by_handle_at $0 i:8,1,2,0 0",
+          host=ESTALE),
 )
-def test_no_handle(sandbox, attack, tmp_path):
-    (tmp_path / "file").touch()
-    attack.check(sandbox, dict(file=tmp_path / "file"),
-                 dict(file="/usr/bin/env"))
+def test_no_handle(sandbox, attack, file_in_memory):
+    attack.check(sandbox, dict(dir="/dev/shm", file=file_in_memory),
+                 dict(dir="/usr", file="/usr/bin/env"))
 
 
-def test_the_handle_s_probe_opens_a_file(tmp_path):
-    (tmp_path / "file").touch()
+def test_the_handle_s_probe_opens_a_file(file_in_memory):
     assert on_host(
-        "calls", f"openat -100 s:{tmp_path} 0",
-        f"name_to_handle_at -100 s:{tmp_path}/file i:128 z: 0",
-        "open_by_handle_at $0 @2 0")["errno"] in (0, EOPNOTSUPP)
+        "calls", "openat -100 s:/dev/shm 0",
+        f"name_to_handle_at -100 s:{file_in_memory} i:128 z: 0",
+        "open_by_handle_at $0 @2 0")["errno"] == 0
 
 
 # 10. Control groups.
@@ -211,13 +220,16 @@ def test_the_handle_s_probe_opens_a_file(tmp_path):
     # CLONE_INTO_CGROUP, with flags behind a pointer.
     calls("clone_into", "clone3 w:0x200000000,0,0,0,17,0,0,0,0,0,0 88",
           inside=ENOSYS, host=EBADF),
-    calls("release_agent", "openat -100 s:/sys/fs/cgroup/release_agent 1",
-          inside=ENOENT, host=(0, ENOENT, EACCES)),
+    calls("move_into", "openat -100 s:{members} 1", inside=ENOENT),
     calls("cgroupfs", "openat -100 s:/sys/fs/cgroup 0", inside=ENOENT),
     calls("of_init", "openat -100 s:/proc/{pid}/cgroup 0", inside=ENOENT),
 )
 def test_no_control_group(sandbox, attack, sleeper):
-    attack.check(sandbox, dict(pid=sleeper), dict(pid=1))
+    root = "/sys/fs/cgroup"
+    members, *_ = [*glob.glob(f"{root}/cgroup.procs"),
+                   *glob.glob(f"{root}/*/cgroup.procs")]
+    attack.check(sandbox, dict(pid=sleeper, members=members),
+                 dict(pid=1, members=members))
 
 
 def test_its_own_control_group_is_the_root_of_all(sandbox):
