@@ -7,9 +7,7 @@ probe just under the limit, which has to succeed.
 
 import dataclasses
 import errno
-import pathlib
 import subprocess
-import tempfile
 import time
 
 import pytest
@@ -17,8 +15,8 @@ from paddock.v1 import process_pb2
 from paddock.v1 import result_pb2
 
 from attack import on_host
+from host_helper import helper
 from harness import jobs
-from harness.host import sysctl
 from harness.jobs import MIB
 # pylint: disable=unused-import
 from harness.resources import host_recovers, nothing_stays  # noqa: F401
@@ -304,24 +302,14 @@ CRASHES = ["kill -SEGV $$", "ulimit -c 0; kill -SEGV $$",
            " r.setrlimit(r.RLIMIT_CORE, (0, 0)); os.abort()'"]
 
 
-@pytest.fixture
-def taken_cores():
-    """The users whose core dumps a helper of the host was given."""
-    with tempfile.TemporaryDirectory(prefix="cores-") as folder:
-        helper, users = pathlib.Path(folder, "helper"), pathlib.Path(folder, "u")
-        helper.write_text(f'#!/bin/sh\necho "$1" >>{users}\n', encoding="ascii")
-        helper.chmod(0o755)
-        with sysctl("kernel.core_pattern", f"|{helper} %u"):
-            yield lambda: users.exists() and users.read_text().split()
-
-
-def test_no_helper_of_the_host_takes_a_core(sandbox, taken_cores):
-    for script in CRASHES:
-        assert sandbox.shell(script).outcome == R.OUTCOME_SIGNALED
-    # The control comes later, so that a helper would have had its time.
-    for script in CRASHES:
-        subprocess.run(["/bin/sh", "-c", script], check=False)
-    wait_until(lambda: taken_cores() == ["0"] * len(CRASHES), 20)
+def test_no_helper_of_the_host_takes_a_core(sandbox):
+    with helper("kernel.core_pattern", "|{} %u") as users:
+        for script in CRASHES:
+            assert sandbox.shell(script).outcome == R.OUTCOME_SIGNALED
+        # The control comes later, so that a helper would have had its time.
+        for script in CRASHES:
+            subprocess.run(["/bin/sh", "-c", script], check=False)
+        wait_until(lambda: users() == ["0"] * len(CRASHES), 20)
 
 
 def test_a_crash_leaves_no_core(sandbox):

@@ -15,9 +15,11 @@ from attack import attacks
 from attack import calls
 from attack import host_output
 from attack import on_host
+from host_helper import helper
 from host_kernel import answer
 from host_kernel import answer_to_huge_page
 from host_kernel import answer_to_typing
+from paddock.v1 import process_pb2
 
 # 25. Namespaces of its own.
 
@@ -240,6 +242,42 @@ def test_nothing_of_the_machine_is_changed(sandbox, attack):
 def test_who_reaches_for_the_machine_is_ended(sandbox, name, line, host):
     assert on_host("calls", line)["errno"] == host
     assert sandbox.violation("calls", line) == (name, "x86_64")
+
+
+BRIDGE, BRIDGES, VLAN = 0x8940, 0x89a0, 0x8982
+UNIX = "socket 1 1 0"
+
+
+@pytest.mark.parametrize("request_number", [
+    BRIDGE, BRIDGE + 1, BRIDGES, BRIDGES + 1, BRIDGES + 2, VLAN, VLAN + 1,
+    HIGH | VLAN])
+def test_no_driver_is_loaded_by_a_socket(sandbox, request_number):
+    line = f"ioctl $0 {request_number} z:"
+    assert sandbox.report("calls", UNIX, line)["errno"] == EPERM
+    # What only asks is no such thing: there is no such device.
+    assert sandbox.report("calls", UNIX, "ioctl $0 0x8942 z:") == {
+        "done": 1, "errno": ENODEV}
+
+
+def test_the_host_loads_no_driver_for_a_program(sandbox):
+    """The kernel would, for anybody, where the filter did not refuse it."""
+    lines = [f"ioctl $0 {number} z:" for number in (BRIDGE, BRIDGES, VLAN)]
+    with helper("kernel.modprobe", "{}") as modules:
+        for line in lines:
+            assert sandbox.report("calls", UNIX, line)["errno"] == EPERM
+        assert not modules()
+        for line in lines:
+            on_host("calls", UNIX, line, user=65534, group=65534,
+                    extra_groups=[])
+        assert modules() == ["bridge", "bridge", "8021q"]
+
+
+def test_no_layer_is_put_over_tcp(sandbox):
+    layer = "setsockopt $0 6 31 s:escape-none 11"
+    assert on_host("calls", "socket 2 1 0", layer)["errno"] == ENOENT
+    loopback = process_pb2.NETWORK_LOOPBACK
+    assert sandbox.report("calls", "socket 2 1 0", layer,
+                          network=loopback)["errno"] == EPERM
 
 
 def test_the_host_name_is_hidden(sandbox):

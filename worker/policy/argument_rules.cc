@@ -2,7 +2,9 @@
 #include <linux/memfd.h>
 #include <linux/sched.h>
 #include <linux/shm.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -21,6 +23,10 @@ constexpr uint64_t kInt = 0xffffffff;
 
 constexpr ArgumentTest IntIs(int argument, uint64_t value) {
   return {argument, kInt, value};
+}
+// One of `count` numbers, a power of two, from `first` on.
+constexpr ArgumentTest IntIsIn(int argument, uint64_t first, uint64_t count) {
+  return {argument, kInt & ~(count - 1), first};
 }
 constexpr ArgumentTest LongIs(int argument, uint64_t value) {
   return {argument, kEveryBit, value};
@@ -86,6 +92,19 @@ constexpr ArgumentRule kArgumentRules[] = {
      Errno(EPERM),
      "a key of a file system outlives the job",
      {IntIs(1, FS_IOC_ADD_ENCRYPTION_KEY)}},
+    // On any socket, by anybody: the kernel starts the host's modprobe.
+    {"ioctl",
+     Errno(EPERM),
+     "loads a driver: bridges",
+     {IntIsIn(1, SIOCGIFBR, 2)}},
+    {"ioctl",
+     Errno(EPERM),
+     "loads a driver: VLANs, bonds, bridges, and devices' own requests",
+     {IntIsIn(1, SIOCADDDLCI, 128)}},
+    {"setsockopt",
+     Errno(EPERM),
+     "TLS within the kernel, and the drivers of its ciphers",
+     {IntIs(1, SOL_TCP), IntIs(2, TCP_ULP)}},
     {"prctl",
      Errno(EPERM),
      "keeps the other half of a core from every other job",

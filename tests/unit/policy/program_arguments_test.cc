@@ -7,7 +7,9 @@
 #include <linux/memfd.h>
 #include <linux/sched.h>
 #include <linux/shm.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
@@ -125,6 +127,30 @@ TEST_P(ProgramArgumentsTest, TerminalRequestsByTheirLowHalf) {
         uint64_t{TIOCSCTTY}, uint64_t{FIONBIO}}) {
     EXPECT_EQ(On("ioctl", {0, request}), kAllow) << request;
   }
+}
+
+TEST_P(ProgramArgumentsTest, SocketRequestsThatLoadDrivers) {
+  for (const uint64_t high : {uint64_t{0}, kHigh, kAllHigh}) {
+    for (const uint64_t request :
+         {SIOCGIFBR, SIOCSIFBR, SIOCADDDLCI, SIOCGIFVLAN, SIOCSIFVLAN,
+          SIOCBONDENSLAVE, SIOCBRADDBR, SIOCBRDELBR, SIOCBRADDIF, SIOCBRDELIF,
+          SIOCPROTOPRIVATE, SIOCDEVPRIVATE, 0x89ff}) {
+      EXPECT_EQ(On("ioctl", {3, high | request}), Errno(EPERM)) << request;
+    }
+    for (const uint64_t request :
+         {SIOCATMARK, SIOCGIFCONF, SIOCGIFFLAGS, SIOCGIFADDR, SIOCGIFHWADDR,
+          SIOCGIFINDEX, SIOCGIFTXQLEN, SIOCETHTOOL, SIOCGIFMAP}) {
+      EXPECT_EQ(On("ioctl", {3, high | request}), kAllow) << request;
+    }
+  }
+}
+
+TEST_P(ProgramArgumentsTest, LayersOverTcp) {
+  EXPECT_EQ(On("setsockopt", {3, SOL_TCP, TCP_ULP}), Errno(EPERM));
+  EXPECT_EQ(On("setsockopt", {3, kHigh | SOL_TCP, kHigh | TCP_ULP}),
+            Errno(EPERM));
+  EXPECT_EQ(On("setsockopt", {3, SOL_TCP, TCP_NODELAY}), kAllow);
+  EXPECT_EQ(On("setsockopt", {3, SOL_SOCKET, TCP_ULP}), kAllow);
 }
 
 TEST_P(ProgramArgumentsTest, KeysOfFileSystems) {
