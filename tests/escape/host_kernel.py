@@ -12,6 +12,7 @@ from errno import EINVAL, EIO, ENODEV, ENOENT, ENOSYS, EPERM
 _SIGNS = {
     "core_scheduling": "sched_core_share_pid",
     "io_ports": "io_bitmap_share",
+    "page_merging": "ksm_madvise",
     "persistent_keys": "keyctl_get_persistent",
 }
 # Part or call -> file, its content where it is off for root too, the answer.
@@ -22,8 +23,8 @@ _SWITCHES = {
     **{call: ("/proc/sys/kernel/modules_disabled", "1", EPERM)
        for call in ("init_module", "finit_module", "delete_module")},
 }
-# One of the many options of prctl(2).
-_WITHOUT = {"core_scheduling": EINVAL}
+# One of the many options of a call.
+_WITHOUT = {"core_scheduling": EINVAL, "page_merging": EINVAL}
 _CALL = re.compile(r"__(?:x64|arm64)_sys_(\w+)")
 _CAPABILITIES = {"sys_resource": 24}
 

@@ -111,6 +111,10 @@ constexpr ArgumentRule kArgumentRules[] = {
      {IntIs(0, PR_SCHED_CORE)}},
     {"fcntl", Errno(EPERM), "as inotify", {IntIs(1, kDirectoryNotify)}},
 
+    {"madvise",
+     Errno(EPERM),
+     "shares pages with other jobs: what they hold shows by timing",
+     {IntIs(2, MADV_MERGEABLE)}},
     {"mmap",
      Errno(EPERM),
      "outside the memory limit",

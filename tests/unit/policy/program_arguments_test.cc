@@ -145,6 +145,16 @@ TEST_P(ProgramArgumentsTest, SocketRequestsThatLoadDrivers) {
   }
 }
 
+TEST_P(ProgramArgumentsTest, PagesSharedWithOtherJobs) {
+  EXPECT_EQ(On("madvise", {4096, 4096, MADV_MERGEABLE}), Errno(EPERM));
+  EXPECT_EQ(On("madvise", {4096, 4096, kAllHigh | MADV_MERGEABLE}),
+            Errno(EPERM));
+  for (const uint64_t advice : {MADV_DONTNEED, MADV_UNMERGEABLE, MADV_HUGEPAGE,
+                                MADV_NOHUGEPAGE, MADV_FREE}) {
+    EXPECT_EQ(On("madvise", {4096, 4096, advice}), kAllow) << advice;
+  }
+}
+
 TEST_P(ProgramArgumentsTest, LayersOverTcp) {
   EXPECT_EQ(On("setsockopt", {3, SOL_TCP, TCP_ULP}), Errno(EPERM));
   EXPECT_EQ(On("setsockopt", {3, kHigh | SOL_TCP, kHigh | TCP_ULP}),
