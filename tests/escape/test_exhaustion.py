@@ -8,12 +8,15 @@ probe just under the limit, which has to succeed.
 import dataclasses
 import errno
 import subprocess
+import tempfile
 import time
 
 import pytest
 from paddock.v1 import process_pb2
 from paddock.v1 import result_pb2
 
+from attack import attacks
+from attack import calls
 from attack import on_host
 from host_helper import helper
 from harness import jobs
@@ -129,6 +132,23 @@ def test_memory_of_thread_stacks(sandbox):
     bomb("", ("threads", 3000), ("threads", 500),
          R.OUTCOME_MEMORY_LIMIT_EXCEEDED, "MEMORY", memory_bytes=LIMIT,
          processes=4000).check(sandbox)
+
+
+# The three entries that every access list has, acl(5).
+ACCESS_LIST = "i:2,0x70001,-1,0x70004,-1,0x70020,-1 28 0"
+
+
+@attacks(
+    calls("access_list", f"setxattr s:{{dir}} s:system.posix_acl_access "
+          f"{ACCESS_LIST}", inside=errno.EOPNOTSUPP),
+    calls("default_list", "openat -100 s:{dir} 0", "fsetxattr $0 "
+          f"s:system.posix_acl_default {ACCESS_LIST}",
+          inside=errno.EOPNOTSUPP),
+)
+def test_no_memory_beside_what_is_counted(sandbox, attack):
+    """Of 64 KiB each, for any number of inodes, and charged to nobody."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        attack.check(sandbox, dict(dir=folder), dict(dir="/work"))
 
 
 # 35. Processes and threads.

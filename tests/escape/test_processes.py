@@ -1,9 +1,10 @@
 """Processes: attacks 11 to 16 of README.md."""
 
-from errno import (EACCES, EBUSY, EFAULT, EINVAL, ENOENT, ENOMEM, ENOTTY,
+from errno import (EACCES, EFAULT, EINVAL, ENOENT, ENOMEM, ENOTTY,
                    EPERM, ESRCH)
 import contextlib
 import ctypes
+import dataclasses
 import json
 import os
 import signal
@@ -20,6 +21,7 @@ from host_kernel import answer
 from host_kernel import answer_to_access
 from host_kernel import answer_to_raise
 from host_kernel import capable
+from host_kernel import version
 from harness import jobs
 from harness import leftovers
 from harness import paths
@@ -30,6 +32,10 @@ SI_QUEUE = 0xffffffff
 
 
 # 11. Processes outside, and init.
+
+# With a single id, before Landlock's scopes, a signal to init may be sent; it is
+# ignored, as pid_namespaces(7) says of process 1: the program goes on.
+SAME_USER = USER == "single" and version() < (6, 12)
 
 @attacks(
     *(calls(f"kill_{number}", f"kill {{pid}} {number}")
@@ -49,6 +55,8 @@ SI_QUEUE = 0xffffffff
           filtered=False),
 )
 def test_init_takes_no_signal(sandbox, attack, victim):
+    if SAME_USER:
+        attack = dataclasses.replace(attack, inside=0)
     attack.check(sandbox, dict(pid=victim), dict(pid=1))
 
 
@@ -112,7 +120,7 @@ def test_an_orphan_cannot_end_init(sandbox):
         "  os._exit(0)\n"
         "time.sleep(0.5)\n")
     assert result.outcome == jobs.SUCCEEDED
-    assert result.stdout.data == b"refused"
+    assert result.stdout.data == (b"" if SAME_USER else b"refused")
 
 
 # 12. The inside of init.
@@ -342,23 +350,28 @@ def test_the_end_of_a_thread_is_not_the_program_s(sandbox):
     assert subprocess.call([paths.PROBE, "exit-leader", "7"]) == 7
 
 
-RETURN_ALLOW = "prctl 3 w:0x7fff000000000006"
+RETURN_ALLOW = "prctl 3 w:0x7fff000000000006"  # one instruction
 NO_NEW_PRIVS = "prctl 38 1 0 0 0"
 
 
-@attacks(  # It would get the notifications of calls that end the run.
+@attacks(
+    # It would get the notifications of calls that end the run.
     calls("listener", RETURN_ALLOW, NO_NEW_PRIVS, "seccomp 1 8 w:1,@0",
-          inside=EBUSY),
+          inside=EINVAL),
     calls("listener_and_tsync", RETURN_ALLOW, NO_NEW_PRIVS,
-          "seccomp 1 0x19 w:1,@0", inside=EBUSY),
+          "seccomp 1 0x19 w:1,@0", inside=EINVAL),
+    # Code that no limit counts, and records in the log of the host.
+    calls("filter", RETURN_ALLOW, NO_NEW_PRIVS, "seccomp 1 0 w:1,@0",
+          inside=EINVAL),
+    calls("filter_that_logs", RETURN_ALLOW, NO_NEW_PRIVS, "seccomp 1 2 w:1,@0",
+          inside=EINVAL),
+    calls("filter_by_prctl", RETURN_ALLOW, NO_NEW_PRIVS, "prctl 22 2 w:1,@0",
+          inside=EINVAL),
+    calls("filter_of_a_socket", RETURN_ALLOW, "socket 1 1 0",
+          "setsockopt $1 1 26 w:1,@0 16"),
 )
-def test_no_second_listener(sandbox, attack):
+def test_no_filter_of_its_own(sandbox, attack):
     attack.check(sandbox)
-
-
-def test_an_own_filter_hides_no_violation(sandbox):
-    assert sandbox.violation(
-        "calls", RETURN_ALLOW, "seccomp 1 0 w:1,@0", "iopl 3")[0] == "iopl"
 
 
 @pytest.mark.parametrize("fd", [3, 4, 5, 6, 7, 8, 9, 10, 63, 255])

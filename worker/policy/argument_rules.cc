@@ -1,6 +1,8 @@
+#include <linux/btrfs.h>
 #include <linux/fscrypt.h>
 #include <linux/memfd.h>
 #include <linux/sched.h>
+#include <linux/seccomp.h>
 #include <linux/shm.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
@@ -44,6 +46,12 @@ constexpr ArgumentTest SocketTypeIs(uint64_t type) {
 
 // fcntl(2)'s F_NOTIFY, which the C library shows only to GNU programs.
 constexpr uint64_t kDirectoryNotify = 1026;
+
+// What Debian's headers of the kernel do not know yet: prctl(2) of Linux 6.4,
+// tcp(7) of 6.7. BTRFS_IOC_SYNC is in the kernel's own header only.
+constexpr uint64_t kSetMemoryMerge = 67;
+constexpr uint64_t kTcpAoAddKey = 38;
+constexpr uint64_t kBtrfsSync = _IO(BTRFS_IOCTL_MAGIC, 8);
 
 // CLONE_NEWTIME cannot be asked for by clone(2), where its bit belongs to the
 // exit signal: no signal has that number, so the bit is refused all the same.
@@ -92,6 +100,36 @@ constexpr ArgumentRule kArgumentRules[] = {
      Errno(EPERM),
      "a key of a file system outlives the job",
      {IntIs(1, FS_IOC_ADD_ENCRYPTION_KEY)}},
+    // A filter of a program's own would be machine code of which the host has
+    // so much, net.core.bpf_jit_limit, for all and for our own filters; and by
+    // SECCOMP_RET_LOG each call a record in the host's audit log.
+    {"seccomp",
+     kAllow,
+     "only system calls one has: strict mode",
+     {IntIs(0, SECCOMP_SET_MODE_STRICT)}},
+    {"seccomp", kAllow, "asks", {IntIs(0, SECCOMP_GET_ACTION_AVAIL)}},
+    {"seccomp", kAllow, "asks", {IntIs(0, SECCOMP_GET_NOTIF_SIZES)}},
+    {"prctl",
+     Errno(EINVAL),
+     "filters, as by seccomp",
+     {IntIs(0, PR_SET_SECCOMP), LongIs(1, SECCOMP_MODE_FILTER)}},
+    {"setsockopt",
+     Errno(EPERM),
+     "filters, as by seccomp",
+     {IntIs(1, SOL_SOCKET), IntIs(2, SO_ATTACH_FILTER)}},
+    {"setsockopt",
+     Errno(EPERM),
+     "filters, as by seccomp",
+     {IntIs(1, SOL_SOCKET), IntIs(2, SO_ATTACH_REUSEPORT_CBPF)}},
+
+    {"ioctl",
+     Errno(EPERM),
+     "flushes the disk of an image",
+     {IntIs(1, kBtrfsSync)}},
+    {"ioctl",
+     Errno(EPERM),
+     "flushes the disk of an image",
+     {IntIs(1, BTRFS_IOC_START_SYNC)}},
     // On any socket, by anybody: the kernel starts the host's modprobe.
     {"ioctl",
      Errno(EPERM),
@@ -105,12 +143,28 @@ constexpr ArgumentRule kArgumentRules[] = {
      Errno(EPERM),
      "TLS within the kernel, and the drivers of its ciphers",
      {IntIs(1, SOL_TCP), IntIs(2, TCP_ULP)}},
+    {"setsockopt",
+     Errno(EPERM),
+     "loads a driver: the digest of signed segments",
+     {IntIs(1, SOL_TCP), IntIs(2, TCP_MD5SIG)}},
+    {"setsockopt",
+     Errno(EPERM),
+     "loads a driver: the digest of signed segments",
+     {IntIs(1, SOL_TCP), IntIs(2, TCP_MD5SIG_EXT)}},
+    {"setsockopt",
+     Errno(EPERM),
+     "loads a driver, by a name of one's own: authenticated segments",
+     {IntIs(1, SOL_TCP), IntIs(2, kTcpAoAddKey)}},
     {"prctl",
      Errno(EPERM),
      "keeps the other half of a core from every other job",
      {IntIs(0, PR_SCHED_CORE)}},
     {"fcntl", Errno(EPERM), "as inotify", {IntIs(1, kDirectoryNotify)}},
 
+    {"prctl",
+     Errno(EPERM),
+     "as MADV_MERGEABLE, for all memory",
+     {IntIs(0, kSetMemoryMerge)}},
     {"madvise",
      Errno(EPERM),
      "shares pages with other jobs: what they hold shows by timing",

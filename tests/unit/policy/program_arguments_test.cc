@@ -6,6 +6,7 @@
 #include <linux/fscrypt.h>
 #include <linux/memfd.h>
 #include <linux/sched.h>
+#include <linux/seccomp.h>
 #include <linux/shm.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
@@ -146,6 +147,8 @@ TEST_P(ProgramArgumentsTest, SocketRequestsThatLoadDrivers) {
 }
 
 TEST_P(ProgramArgumentsTest, PagesSharedWithOtherJobs) {
+  EXPECT_EQ(On("prctl", {67, 1}), Errno(EPERM));
+  EXPECT_EQ(On("prctl", {kAllHigh | 67, 1}), Errno(EPERM));
   EXPECT_EQ(On("madvise", {4096, 4096, MADV_MERGEABLE}), Errno(EPERM));
   EXPECT_EQ(On("madvise", {4096, 4096, kAllHigh | MADV_MERGEABLE}),
             Errno(EPERM));
@@ -155,10 +158,42 @@ TEST_P(ProgramArgumentsTest, PagesSharedWithOtherJobs) {
   }
 }
 
+TEST_P(ProgramArgumentsTest, FiltersOfItsOwn) {
+  // The other two ways take a program that bpf(2), refused, has loaded.
+  for (const uint64_t high : {uint64_t{0}, kHigh, kAllHigh}) {
+    EXPECT_EQ(On("seccomp", {high | SECCOMP_SET_MODE_FILTER}), Errno(EINVAL));
+    EXPECT_EQ(On("seccomp", {high | SECCOMP_SET_MODE_FILTER, 8, 1}),
+              Errno(EINVAL));
+    EXPECT_EQ(On("prctl", {high | PR_SET_SECCOMP, SECCOMP_MODE_FILTER, 1}),
+              Errno(EINVAL));
+    EXPECT_EQ(On("seccomp", {high | 4}), Errno(EINVAL));
+    for (const uint64_t option : {SO_ATTACH_FILTER, SO_ATTACH_REUSEPORT_CBPF}) {
+      EXPECT_EQ(On("setsockopt", {3, high | SOL_SOCKET, high | option}),
+                Errno(EPERM));
+      EXPECT_EQ(On("setsockopt", {3, SOL_TCP, option}), kAllow);
+    }
+  }
+  EXPECT_EQ(On("seccomp", {SECCOMP_SET_MODE_STRICT}), kAllow);
+  EXPECT_EQ(On("seccomp", {SECCOMP_GET_ACTION_AVAIL, 0, 1}), kAllow);
+  EXPECT_EQ(On("seccomp", {SECCOMP_GET_NOTIF_SIZES, 0, 1}), kAllow);
+  EXPECT_EQ(On("prctl", {PR_SET_SECCOMP, SECCOMP_MODE_STRICT}), kAllow);
+  EXPECT_EQ(On("setsockopt", {3, SOL_SOCKET, SO_REUSEPORT}), kAllow);
+}
+
+TEST_P(ProgramArgumentsTest, FlushesOfTheDiskOfAnImage) {
+  for (const uint64_t request : {0x9408ul, 0x80089418ul}) {
+    EXPECT_EQ(On("ioctl", {3, request}), Errno(EPERM));
+    EXPECT_EQ(On("ioctl", {3, kHigh | request}), Errno(EPERM));
+  }
+  EXPECT_EQ(On("ioctl", {3, FICLONE}), kAllow);
+}
+
 TEST_P(ProgramArgumentsTest, LayersOverTcp) {
-  EXPECT_EQ(On("setsockopt", {3, SOL_TCP, TCP_ULP}), Errno(EPERM));
-  EXPECT_EQ(On("setsockopt", {3, kHigh | SOL_TCP, kHigh | TCP_ULP}),
-            Errno(EPERM));
+  for (const uint64_t option : {TCP_ULP, TCP_MD5SIG, 32, 38}) {
+    EXPECT_EQ(On("setsockopt", {3, SOL_TCP, option}), Errno(EPERM));
+    EXPECT_EQ(On("setsockopt", {3, kHigh | SOL_TCP, kHigh | option}),
+              Errno(EPERM));
+  }
   EXPECT_EQ(On("setsockopt", {3, SOL_TCP, TCP_NODELAY}), kAllow);
   EXPECT_EQ(On("setsockopt", {3, SOL_SOCKET, TCP_ULP}), kAllow);
 }
