@@ -2,17 +2,21 @@
 
 Two programs that know of each other do not meet: neither at the same time, in
 two slots, nor one after the other in the same slot. The control is both of them
-in one sandbox, where they do.
+in one sandbox, where they do. Nor does root of the service's user namespace pay
+for what they use up.
 """
 
 import errno
 import json
+import os
 import time
 
 import pytest
 from paddock.v1 import process_pb2
 
+from attack import host_output
 from harness import jobs
+from harness import paths
 from harness.jobs import MIB
 
 HOLD_SECONDS = 1.5
@@ -35,17 +39,33 @@ KINDS = {
     # Limits of a user: the one uses them up.
     "pipes": errno.ENOENT,
     "signals": errno.ENOENT,
+    "watchers": errno.ENOENT,
 }
+# More than the 1024 that a job may have pending, less than they and 1000 more.
+ROOTS_SIGNALS = 1500
 
 
 @pytest.fixture(scope="session")
 def server_config():
-    return {"workers": {"count": 2}}
+    return {"workers": {"count": 2},
+            "sandbox": {"profiles": [
+                {"name": "watch", "weakenings": ["inotify"]}]}}
+
+
+def request(kind):
+    """What a job with this kind asks for."""
+    fields = dict(limits=LIMITS, **LOOPBACK)
+    if kind == "watchers":
+        fields["profile"] = "watch"
+    return fields
+
+
+def hold(kind, seconds):
+    return jobs.probe("hold", kind, seconds, **request(kind))
 
 
 def seek(api, kind):
-    return jobs.probe_report(api.probe("seek", kind, limits=LIMITS,
-                                       **LOOPBACK))
+    return jobs.probe_report(api.probe("seek", kind, **request(kind)))
 
 
 def assert_held(report):
@@ -56,7 +76,7 @@ def assert_held(report):
 def test_the_probes_meet_in_one_sandbox(api, kind):
     result = api.shell(f"/tmp/probe hold {kind} 0.5 & sleep 0.25;"
                        f"/tmp/probe seek {kind}; wait",
-                       inputs=PROBE, limits=LIMITS, **LOOPBACK)
+                       inputs=PROBE, **request(kind))
     held, found = map(json.loads, result.stdout.data.splitlines())
     assert_held(held)
     assert found["errno"] == 0
@@ -65,8 +85,7 @@ def test_the_probes_meet_in_one_sandbox(api, kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_not_at_the_same_time(api, kind):
-    call = api.start(jobs.probe("hold", kind, HOLD_SECONDS, limits=LIMITS,
-                                **LOOPBACK))
+    call = api.start(hold(kind, HOLD_SECONDS))
     time.sleep(HOLD_SECONDS / 2)
     found = seek(api, kind)
     held = jobs.probe_report(call.result().result.process)
@@ -81,7 +100,30 @@ def test_not_one_after_the_other(api, kind):
     for run in (api.workers(), api.workers()):
         # The slot that has been idle longest is next: each gets its turn.
         for _ in run:
-            held = api.probe("hold", kind, 0, limits=LIMITS, **LOOPBACK)
+            held = api.execute(hold(kind, 0)).process
             assert_held(jobs.probe_report(held))
         for _ in run:
             assert seek(api, kind)["errno"] == KINDS[kind]
+
+
+def queue_as_root(server, count):
+    """By root of the service's user namespace, with a limit of his own."""
+    command = ["prlimit", f"--sigpending={ROOTS_SIGNALS}", paths.PROBE,
+               "queue-signals", count]
+    services, ours = (os.readlink(f"/proc/{pid}/ns/user")
+                      for pid in (server.pid, "self"))
+    if services != ours:
+        command = ["nsenter", "-t", server.pid, "-U", "-S", 0, "-G", 0,
+                   *command]
+    return json.loads(host_output(*command))
+
+
+def test_root_does_not_pay_for_a_job(api, server):
+    call = api.start(hold("signals", HOLD_SECONDS))
+    time.sleep(HOLD_SECONDS / 2)
+    assert queue_as_root(server, 1000) == {"done": 1000, "errno": 0}
+    assert not call.done(), "the control: at the same time"
+    assert_held(jobs.probe_report(call.result().result.process))
+    beyond = queue_as_root(server, 2 * ROOTS_SIGNALS)
+    assert beyond["errno"] == errno.EAGAIN, "the control: it is counted"
+    assert 1000 <= beyond["done"] <= ROOTS_SIGNALS

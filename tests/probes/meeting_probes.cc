@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/inotify.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/msg.h>
@@ -149,6 +150,14 @@ int SeekSignals() {
   return QueueOneSignal() == EAGAIN ? 0 : ENOENT;
 }
 
+int OneWatcher() { return inotify_init1(IN_CLOEXEC) >= 0 ? 0 : errno; }
+int HoldWatchers() {
+  int done = 0;
+  while (OneWatcher() == 0) ++done;
+  return done > 0 && errno == EMFILE ? 0 : errno;
+}
+int SeekWatchers() { return OneWatcher() == EMFILE ? 0 : ENOENT; }
+
 struct Meeting {
   const char* kind;
   int (*hold)();
@@ -168,6 +177,7 @@ constexpr Meeting kMeetings[] = {
     {"process", HoldProcess, SeekProcess},
     {"pipes", HoldPipes, SeekPipes},
     {"signals", HoldSignals, SeekSignals},
+    {"watchers", HoldWatchers, SeekWatchers},
 };
 
 const Meeting* Find(const char* kind) {

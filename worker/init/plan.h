@@ -31,6 +31,9 @@ struct SetupPlan {
   uid_t init_uid;                 // host id, outside the program's map
   uint32_t program_uid;           // ids inside the program's user namespace
   uint32_t program_gid;
+  // What both are outside, and no other process has; 0, the worker's own, where
+  // there are no others.
+  uint32_t program_host_id;
   bool drop_groups;  // false only where no gid but one's own is mapped
   // The user namespace that made the mounts is not the host's: the program
   // gets them as copies that are locked, mount_namespaces(7).

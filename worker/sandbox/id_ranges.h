@@ -21,7 +21,10 @@ struct SandboxIds {
 };
 
 // Hands out user and group ids of a worker slot, so that no two sandboxes share
-// what the kernel counts per user, and no sandbox follows another closely.
+// what the kernel counts per user, and no sandbox follows another closely. Its
+// own id also makes a sandbox's user namespace: the kernel counts for the maker
+// too. So it does for the maker of a user namespace that the service is in:
+// what is counted for him all sandboxes share.
 class IdRanges {
  public:
   IdRanges() = default;

@@ -165,6 +165,7 @@ absl::Status WarmSandbox::Clone(SandboxFactory* factory) {
   setup.init_uid = factory->init_id;
   setup.program_uid = kProgramId;
   setup.program_gid = kProgramId;
+  setup.program_host_id = owner;
   setup.drop_groups = factory->ids.per_sandbox() > 0;
   setup.lock_mounts = factory->lock_mounts;
   setup.landlock_abi = factory->landlock_abi;
