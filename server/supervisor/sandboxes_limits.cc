@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/supervisor/cgroup_controllers.h"
 #include "worker/base/file_util.h"
+#include "worker/base/socket_memory.h"
 #include "worker/base/status_macros.h"
 #include "worker/wire/cpu_list.h"
 
@@ -89,7 +90,11 @@ absl::Status SetV1Memory(int64_t bytes, int group) {
   // Memory and swap together: or the kernel would swap rather than kill.
   const absl::Status swap =
       WriteControlAt(group, "memory.memsw.limit_in_bytes", absl::StrCat(bytes));
-  return ErrnoOf(swap) == ENOENT ? absl::OkStatus() : swap;
+  if (!swap.ok() && ErrnoOf(swap) != ENOENT) return swap;
+  // Where it is missing no program gets such sockets.
+  const absl::Status sockets = WriteControlAt(
+      group, kSocketMemoryLimitFile, absl::StrCat(bytes / kSocketMemoryShare));
+  return ErrnoOf(sockets) == ENOENT ? absl::OkStatus() : sockets;
 }
 
 absl::Status Field(const char* field, const absl::Status& status) {

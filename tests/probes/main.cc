@@ -14,7 +14,8 @@ constexpr int kWrongCall = 2;
 const Probe* const kTables[] = {kTimeProbes,    kBombProbes,      kCpuProbes,
                                 kMemoryProbes,  kHogProbes,       kFileProbes,
                                 kProcessProbes, kMeetingProbes,   kCallProbes,
-                                kEntryProbes,   kPrivilegeProbes, kTraceProbes};
+                                kEntryProbes,   kPrivilegeProbes, kTraceProbes,
+                                kInetProbes};
 
 const Probe* Find(const char* name) {
   for (const Probe* table : kTables) {

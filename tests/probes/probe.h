@@ -25,6 +25,7 @@ struct Probe {
 extern const Probe kBombProbes[];
 extern const Probe kCpuProbes[];
 extern const Probe kHogProbes[];
+extern const Probe kInetProbes[];
 extern const Probe kMeetingProbes[];
 extern const Probe kTimeProbes[];
 extern const Probe kMemoryProbes[];

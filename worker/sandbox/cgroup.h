@@ -91,9 +91,11 @@ struct CgroupOptions {
 class CgroupFactory {
  public:
   virtual ~CgroupFactory() = default;
-  // AlreadyExists if `name` was used before. Nothing is left on failure.
+  // `loopback`: its program can have TCP and UDP sockets. AlreadyExists if
+  // `name` was used before; FailedPrecondition if nothing here would bound the
+  // buffers of such sockets. Nothing is left on failure.
   virtual absl::StatusOr<std::unique_ptr<SandboxCgroup>> Create(
-      const std::string& name) = 0;
+      const std::string& name, bool loopback) = 0;
   virtual CgroupMechanisms mechanisms() const = 0;
 };
 

@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "worker/base/file_util.h"
+#include "worker/base/socket_memory.h"
 #include "worker/base/status_macros.h"
 #include "worker/sandbox/cgroup_files.h"
 
@@ -31,10 +32,16 @@ const int64_t kMostChargedForAKill = 8 * sysconf(_SC_PAGESIZE);
 
 constexpr char kIoFile[] = "blkio.throttle.io_service_bytes";
 
+constexpr char kSocketUsageFile[] = "memory.kmem.tcp.usage_in_bytes";
+constexpr char kSocketPeakFile[] = "memory.kmem.tcp.max_usage_in_bytes";
+
 class CgroupV1 : public SandboxCgroup {
  public:
-  CgroupV1(KillGroup group, bool has_swap, int cpus)
-      : group_(std::move(group)), has_swap_(has_swap), cpus_(cpus) {}
+  CgroupV1(KillGroup group, bool has_swap, int cpus, bool loopback)
+      : group_(std::move(group)),
+        has_swap_(has_swap),
+        cpus_(cpus),
+        loopback_(loopback) {}
 
   int clone_fd() const override { return group_.clone_fd(); }
   std::vector<int> join_fds() const override {
@@ -77,7 +84,6 @@ class CgroupV1 : public SandboxCgroup {
     tasks_.push_back(std::move(tasks));
     return absl::OkStatus();
   }
-
   // A group that all sandboxes are in.
   absl::Status JoinShared(int directory) {
     ASSIGN_OR_RETURN(UniqueFd tasks, OpenAt(directory, "tasks", O_WRONLY));
@@ -101,6 +107,7 @@ class CgroupV1 : public SandboxCgroup {
     if (directories_.contains("blkio")) {
       Of("blkio").KeepOpen(O_RDONLY, {kIoFile});
     }
+    if (loopback_) RETURN_IF_ERROR(PrepareSocketMemory());
     oom_event_.Reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!oom_event_.valid()) return ErrnoStatus(errno, "eventfd");
     return memory.Write(
@@ -135,6 +142,10 @@ class CgroupV1 : public SandboxCgroup {
     SetDuration(cpu.ReadNumber("cpuacct.usage_sys"), &figures->system_time);
     const CgroupDirectory& memory = Of("memory");
     figures->peak_memory_bytes = memory.ReadNumber("memory.max_usage_in_bytes");
+    if (figures->peak_memory_bytes) {
+      // Maybe not at one time.
+      *figures->peak_memory_bytes += SocketMemory(kSocketPeakFile);
+    }
     figures->file_memory_bytes = FileMemory();
     if (const auto kills = OomKills()) {
       figures->oom_kills = static_cast<int32_t>(*kills);
@@ -148,7 +159,8 @@ class CgroupV1 : public SandboxCgroup {
   }
 
   int64_t MemoryInUse() override {
-    return Of("memory").ReadNumber("memory.usage_in_bytes").value_or(0);
+    return Of("memory").ReadNumber("memory.usage_in_bytes").value_or(0) +
+           SocketMemory(kSocketUsageFile);
   }
   int64_t MemoryHeld() override {
     return MemoryInUse() - FileMemory().value_or(0);
@@ -169,8 +181,29 @@ class CgroupV1 : public SandboxCgroup {
     RETURN_IF_ERROR(
         Of("memory").Write("memory.limit_in_bytes", absl::StrCat(bytes)));
     if (bytes < memory_bytes_) RETURN_IF_ERROR(SetMemoryAndSwap(bytes));
+    if (loopback_) {
+      RETURN_IF_ERROR(Of("memory").Write(
+          kSocketMemoryLimitFile, absl::StrCat(bytes / kSocketMemoryShare)));
+    }
     memory_bytes_ = bytes;
     return absl::OkStatus();
+  }
+
+  absl::Status PrepareSocketMemory() {
+    CgroupDirectory& memory = Of("memory");
+    memory.KeepOpen(O_WRONLY, {kSocketMemoryLimitFile});
+    memory.KeepOpen(O_RDONLY, {kSocketUsageFile, kSocketPeakFile});
+    const auto limit = memory.Open(kSocketMemoryLimitFile, O_WRONLY);
+    if (!absl::IsNotFound(limit.status())) return limit.status();
+    return absl::FailedPreconditionError(absl::StrCat(
+        "no ", kSocketMemoryLimitFile,
+        " in the memory controller of this kernel, and nothing else on cgroup "
+        "v1 limits the sockets of programs with a loopback interface"));
+  }
+
+  // 0 where the program can have no such sockets.
+  int64_t SocketMemory(const char* file) const {
+    return loopback_ ? Of("memory").ReadNumber(file).value_or(0) : 0;
   }
 
   absl::Status SetMemoryAndSwap(int64_t bytes) {
@@ -201,7 +234,6 @@ class CgroupV1 : public SandboxCgroup {
   CgroupDirectory& Of(const char* controller) const {
     return *directories_.at(controller);
   }
-
   static void SetDuration(std::optional<int64_t> nanos,
                           std::optional<absl::Duration>* duration) {
     if (nanos) *duration = absl::Nanoseconds(*nanos);
@@ -228,6 +260,7 @@ class CgroupV1 : public SandboxCgroup {
   KillGroup group_;
   bool has_swap_;
   int cpus_;  // that programs can run on
+  bool loopback_;
   std::vector<std::unique_ptr<CgroupDirectory>> owned_;
   std::map<std::string, CgroupDirectory*> directories_;  // by controller
   std::vector<UniqueFd> tasks_;
@@ -258,11 +291,11 @@ class CgroupV1Factory : public CgroupFactory {
         options_(options) {}
 
   absl::StatusOr<std::unique_ptr<SandboxCgroup>> Create(
-      const std::string& name) override {
+      const std::string& name, bool loopback) override {
     ASSIGN_OR_RETURN(KillGroup group,
                      KillGroup::Make(unified_.get(), name, options_));
     auto cgroup = std::make_unique<CgroupV1>(std::move(group), has_swap_,
-                                             UsableCpus(options_));
+                                             UsableCpus(options_), loopback);
     absl::Status status;
     if (cpuset_.valid()) status = cgroup->JoinShared(cpuset_.get());
     for (const Hierarchy& hierarchy : hierarchies_) {

@@ -172,7 +172,7 @@ class CgroupV2Factory : public CgroupFactory {
         options_(options) {}
 
   absl::StatusOr<std::unique_ptr<SandboxCgroup>> Create(
-      const std::string& name) override {
+      const std::string& name, bool /*loopback*/) override {
     ASSIGN_OR_RETURN(KillGroup group,
                      KillGroup::Make(directory_.get(), name, options_));
     auto cgroup = std::make_unique<CgroupV2>(

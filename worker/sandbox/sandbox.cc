@@ -105,9 +105,11 @@ absl::StatusOr<WarmSandbox> WarmSandbox::Build(SandboxFactory* factory,
   WarmSandbox sandbox;
   sandbox.kind_ = kind;
   *failed_step = SetupStep::kCreateCgroup;
-  ASSIGN_OR_RETURN(sandbox.parts_.cgroup_,
-                   factory->cgroups->Create(absl::StrCat(
-                       factory->name_prefix, "-", factory->sequence++)));
+  ASSIGN_OR_RETURN(
+      sandbox.parts_.cgroup_,
+      factory->cgroups->Create(
+          absl::StrCat(factory->name_prefix, "-", factory->sequence++),
+          kind.loopback));
   sandbox.parts_.ids_ = factory->ids.Take();
   *failed_step = SetupStep::kCloneInit;
   absl::Status status = sandbox.Clone(factory);

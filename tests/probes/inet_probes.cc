@@ -1,0 +1,166 @@
+// Ways to hold BYTES in the buffers of sockets on the loopback interface. They
+// go on as long as sockets take any, and then hold for a moment what they have.
+#include <linux/sock_diag.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "tests/probes/burn.h"
+#include "tests/probes/probe.h"
+
+namespace paddock_probe {
+namespace {
+
+constexpr double kHoldSeconds = 0.5;
+
+// Fills what `fd` leads to; how many bytes that took.
+int64_t Fill(int fd) {
+  static char block[16 << 10];
+  constexpr int kFlags = MSG_NOSIGNAL | MSG_DONTWAIT;
+  int64_t done = 0;
+  for (ssize_t n; (n = send(fd, block, sizeof(block), kFlags)) > 0;) done += n;
+  return done;
+}
+
+// A few in a row that take next to nothing: all is full.
+class Progress {
+ public:
+  bool Stalls(int64_t added) {
+    constexpr int64_t kLittle = 1 << 10;
+    stalled_ = added < kLittle ? stalled_ + 1 : 0;
+    return stalled_ >= 8;
+  }
+
+ private:
+  int stalled_ = 0;
+};
+
+int Held(int64_t done, int error) {
+  SleepFor(kHoldSeconds);
+  return Report(done, error);
+}
+
+// Bound to a port of the kernel's choice, which `address` gets; or -1.
+int Bound(int type, sockaddr_in* address) {
+  *address = {};
+  address->sin_family = AF_INET;
+  address->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof(*address);
+  auto* name = reinterpret_cast<sockaddr*>(address);
+  const int fd = socket(AF_INET, type, 0);
+  if (fd < 0) return -1;
+  if (bind(fd, name, length) == 0 && getsockname(fd, name, &length) == 0) {
+    return fd;
+  }
+  const int error = errno;
+  close(fd);
+  errno = error;
+  return -1;
+}
+
+// One that waits for its handshake, but not for ever: a kernel without memory
+// drops packets.
+int Connected(const sockaddr_in& address) {
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return -1;
+  const timeval patience = {2, 0};
+  setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+  if (connect(fd, reinterpret_cast<const sockaddr*>(&address),
+              sizeof(address)) == 0) {
+    return fd;
+  }
+  const int error = errno;
+  close(fd);
+  errno = error;
+  return -1;
+}
+
+// Both directions of connections that nobody reads.
+int HogTcp(char** arguments) {
+  const int64_t bytes = ParseNumber(arguments[0]);
+  sockaddr_in address;
+  const int listener = Bound(SOCK_STREAM | SOCK_CLOEXEC, &address);
+  if (listener < 0 || listen(listener, 8) != 0) return Report(0, errno);
+  Progress progress;
+  int64_t done = 0;
+  while (done < bytes) {
+    const int near = Connected(address);
+    if (near < 0) return Held(done, errno);
+    const int far = accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
+    if (far < 0) return Held(done, errno);
+    const int64_t added = Fill(near) + Fill(far);
+    done += added;
+    if (progress.Stalls(added)) return Held(done, EAGAIN);
+  }
+  return Held(done, 0);
+}
+
+// Connections that nobody accepts, with no more in them than the kernel passes
+// on at once, and whose other end is closed: no descriptor leads to them.
+int HogBacklog(char** arguments) {
+  const int64_t bytes = ParseNumber(arguments[0]);
+  constexpr int kBacklog = 4096;
+  Progress progress;
+  int64_t done = 0;
+  while (done < bytes) {
+    sockaddr_in address;
+    const int listener = Bound(SOCK_STREAM | SOCK_CLOEXEC, &address);
+    if (listener < 0 || listen(listener, kBacklog) != 0) {
+      return Held(done, errno);
+    }
+    for (int i = 0; i < kBacklog && done < bytes; ++i) {
+      const int fd = Connected(address);
+      if (fd < 0) return Held(done, errno);
+      static char block[48 << 10];
+      const ssize_t sent =
+          send(fd, block, sizeof(block), MSG_NOSIGNAL | MSG_DONTWAIT);
+      const int64_t added = sent > 0 ? sent : 0;
+      close(fd);
+      done += added;
+      if (progress.Stalls(added)) return Held(done, EAGAIN);
+    }
+  }
+  return Held(done, 0);
+}
+
+// Sockets that send to themselves and never read. A send that finds no room
+// succeeds all the same, so the kernel is asked what the datagrams take.
+int HogUdp(char** arguments) {
+  const int64_t bytes = ParseNumber(arguments[0]);
+  Progress progress;
+  int64_t done = 0;
+  while (done < bytes) {
+    sockaddr_in address;
+    const int fd = Bound(SOCK_DGRAM | SOCK_CLOEXEC, &address);
+    if (fd < 0 || connect(fd, reinterpret_cast<const sockaddr*>(&address),
+                          sizeof(address)) != 0) {
+      return Held(done, errno);
+    }
+    static char datagram[4 << 10];
+    for (int i = 0; i < 100; ++i) send(fd, datagram, sizeof(datagram), 0);
+    uint32_t figures[SK_MEMINFO_VARS] = {};
+    socklen_t length = sizeof(figures);
+    if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, figures, &length) != 0) {
+      return Held(done, errno);
+    }
+    done += figures[SK_MEMINFO_RMEM_ALLOC];
+    if (progress.Stalls(figures[SK_MEMINFO_RMEM_ALLOC])) {
+      return Held(done, EAGAIN);
+    }
+  }
+  return Held(done, 0);
+}
+
+}  // namespace
+
+const Probe kInetProbes[] = {
+    {"hog-tcp", 1, "BYTES", HogTcp},
+    {"hog-backlog", 1, "BYTES", HogBacklog},
+    {"hog-udp", 1, "BYTES", HogUdp},
+    {nullptr, 0, nullptr, nullptr},
+};
+
+}  // namespace paddock_probe
