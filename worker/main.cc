@@ -66,6 +66,19 @@ absl::Status DieWithParent(int parent_pid) {
   return absl::OkStatus();
 }
 
+// Programs inherit it: one that is negative would spare them when their memory
+// is used up. Written with CAP_SYS_RESOURCE nothing can be lower after, so also
+// where it changes nothing; the supervisor made sure that this is enough.
+absl::Status GiveUpOomScore() {
+  constexpr char kFile[] = "/proc/self/oom_score_adj";
+  ASSIGN_OR_RETURN(const std::string text, ReadFileAt(AT_FDCWD, kFile));
+  int adjustment = 0;
+  if (!absl::SimpleAtoi(text, &adjustment)) {
+    return absl::InternalError(absl::StrCat(kFile, " holds '", text, "'"));
+  }
+  return WriteControlAt(AT_FDCWD, kFile, absl::StrCat(std::max(0, adjustment)));
+}
+
 absl::StatusOr<internal::v1::WorkerLaunch> ReadLaunch(UniqueFd fd) {
   ASSIGN_OR_RETURN(const std::string bytes,
                    ReadSealedMemfd(fd.get(), kMaxLaunchBytes));
@@ -186,6 +199,7 @@ absl::Status RunWorker(const Flags& flags) {
   UniqueFd channel(flags.channel_fd);
   RETURN_IF_ERROR(DieWithParent(flags.parent_pid));
   umask(022);
+  RETURN_IF_ERROR(GiveUpOomScore());
   ASSIGN_OR_RETURN(const internal::v1::WorkerLaunch launch,
                    ReadLaunch(std::move(launch_fd)));
   spdlog::set_level(spdlog::level::from_str(launch.config().log().level()));

@@ -89,9 +89,12 @@ absl::Status AcquirePrivileges(bool* rootless) {
       acquired.message(), " (deploy/CONTAINERS.md)"));
 }
 
+bool HasSysResourceOfHost() {
+  return Has(CAP_SYS_RESOURCE) && InInitialUserNamespace();
+}
+
 int64_t HighestOpenFilesLimit() {
-  // That of a user namespace is none over this: capabilities(7).
-  if (Has(CAP_SYS_RESOURCE) && InInitialUserNamespace()) {
+  if (HasSysResourceOfHost()) {
     const auto text = ReadFileAt(AT_FDCWD, "/proc/sys/fs/nr_open");
     int64_t most = 0;
     if (text.ok() && absl::SimpleAtoi(*text, &most)) return most;

@@ -14,6 +14,10 @@ namespace paddock {
 // FailedPrecondition tells what is missing, and what to do about it.
 absl::Status AcquirePrivileges(bool* rootless);
 
+// CAP_SYS_RESOURCE over the host itself: that of a user namespace is none over
+// limits, capabilities(7).
+bool HasSysResourceOfHost();
+
 // The highest hard RLIMIT_NOFILE this process can have.
 int64_t HighestOpenFilesLimit();
 

@@ -20,6 +20,7 @@
 #include "server/supervisor/cgroup_layout.h"
 #include "server/supervisor/cgroup_mount.h"
 #include "server/supervisor/host_ids.h"
+#include "server/supervisor/oom_score.h"
 #include "server/supervisor/privileges.h"
 #include "server/supervisor/runtime_directory.h"
 #include "server/supervisor/sandboxes_limits.h"
@@ -164,6 +165,9 @@ absl::StatusOr<Supervisor> Prepare(const config::v1::Config& config,
     spdlog::warn("{}", line);
   }
   RETURN_IF_ERROR(LookAtCorePattern());
+  OomScore oom_score;
+  RETURN_IF_ERROR(LookAtOomScore(&oom_score));
+  RETURN_IF_ERROR(CheckOomScore(oom_score));
   ASSIGN_OR_RETURN(UniqueFd ready_fd, TakeReadyFd(flags.ready_fd));
   ASSIGN_OR_RETURN(std::vector<internal::v1::SlotIds> ids,
                    ShareOutOwnIds(config));

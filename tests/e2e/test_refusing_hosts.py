@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from paddock.v1 import result_pb2
 
 from harness import as_user
 from harness import host
@@ -46,6 +47,56 @@ def test_a_helper_for_core_dumps_that_no_limit_keeps_away(start_server):
         # Root raises it.
         assert runs(start_server, wrapper=["prlimit", "--core=0"])
     assert runs(start_server, wrapper=["prlimit", "--core=0"], user="single")
+
+
+def choom(adjustment):
+    return ["choom", "-n", str(adjustment), "--"]
+
+
+WITHOUT_SYS_RESOURCE = ["setpriv", "--bounding-set", "-sys_resource", "--"]
+OOM_SCORE = "/proc/self/oom_score_adj"
+LOWER = f"""
+import errno
+print(open("{OOM_SCORE}").read().strip())
+for score in b"-1", b"-500", b"-1000":
+    try:
+        print(open("{OOM_SCORE}", "wb", buffering=0).write(score))
+    except OSError as error:
+        print(errno.errorcode[error.errno])
+"""
+
+
+@pytest.mark.parametrize("own", [-500, -1000])
+def test_oom_score_is_not_inherited(start_server, own):
+    host.need_own_machine()
+    server = start_server(wrapper=choom(own))
+    with open(f"/proc/{server.pid}/oom_score_adj", encoding="ascii") as file:
+        assert int(file.read()) == own
+    api = jobs.Api(server.channel)
+    result = api.run("/usr/bin/python3", "-c", LOWER)
+    assert result.stdout.data.split() == [b"0"] + 3 * [b"EACCES"], result
+    hog = api.probe("hog-heap", 72 * jobs.MIB,
+                    limits=dict(memory_bytes=32 * jobs.MIB))
+    assert hog.outcome == result_pb2.OUTCOME_MEMORY_LIMIT_EXCEEDED, hog
+
+
+def test_oom_score_that_programs_could_take_back(start_server):
+    host.need_own_machine()
+    user = [sys.executable, as_user.__file__, "single", "--"]
+    config = {"listen": {"unix_socket": ""}}
+    for wrapper in (WITHOUT_SYS_RESOURCE, user):
+        refused(start_server, "oom_score_adj: ", "started with -500",
+                "OOMScoreAdjust=0", config=config,
+                wrapper=[*choom(-500), *wrapper])
+        # Anyone may raise it, and go back.
+        refused(start_server, "oom_score_adj: ", "may set it below 0",
+                config=config,
+                wrapper=[*choom(-500), *wrapper, *choom(0)])
+    assert runs(start_server, wrapper=[*choom(0), *WITHOUT_SYS_RESOURCE])
+    # With the capability it is gone for good.
+    assert runs(start_server, wrapper=[*choom(-500), *choom(0),
+                                       *WITHOUT_SYS_RESOURCE])
+    assert runs(start_server, wrapper=choom(0), user="single")
 
 
 @pytest.mark.parametrize("user", [None, "single", "range"])
