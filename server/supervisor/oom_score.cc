@@ -24,25 +24,22 @@ absl::Status LookAtOomScore(OomScore* score) {
     return absl::InternalError(absl::StrCat(kFile, " holds '", text, "'"));
   }
   score->can_be_fixed = HasSysResourceOfHost();
-  // Nobody needs to know then.
-  if (score->can_be_fixed || score->adjustment < 0) return absl::OkStatus();
-  const absl::Status lowered = WriteControlAt(AT_FDCWD, kFile, "-1");
+  if (score->can_be_fixed) return absl::OkStatus();  // nobody needs to know
+  const absl::Status lowered = WriteControlAt(AT_FDCWD, kFile, "-1000");
   if (ErrnoOf(lowered) == EACCES) return absl::OkStatus();
   RETURN_IF_ERROR(lowered);
-  score->can_be_lowered = true;
+  score->can_be_lowest = true;
   return WriteControlAt(AT_FDCWD, kFile, absl::StrCat(score->adjustment));
 }
 
 absl::Status CheckOomScore(const OomScore& score) {
-  const bool spared = score.adjustment < 0 || score.can_be_lowered;
-  if (!spared || score.can_be_fixed) return absl::OkStatus();
+  if (!score.can_be_lowest || score.can_be_fixed) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrCat(
       "oom_score_adj: paddockd was started with ", score.adjustment,
-      score.adjustment < 0 ? "" : " and may set it below 0",
-      ", and so could programs, which the kernel would then spare when their "
-      "memory is used up. Start it with 0 (OOMScoreAdjust=0 in a unit of the "
-      "system, oomScoreAdj in config.json), or with CAP_SYS_RESOURCE, which "
-      "takes the right away for good"));
+      " and may set it to -1000, and so could programs, which the kernel would "
+      "then never end when their memory is used up. Start it with more "
+      "(OOMScoreAdjust=0 in a unit of the system, oomScoreAdj in config.json), "
+      "or with CAP_SYS_RESOURCE, which takes the right away for good"));
 }
 
 }  // namespace paddock

@@ -14,22 +14,23 @@ using testing::HasSubstr;
 TEST(OomScore, IsFineWhereNoProgramCanBeSpared) {
   EXPECT_TRUE(CheckOomScore({.adjustment = 0}).ok());
   EXPECT_TRUE(CheckOomScore({.adjustment = 300}).ok());
+  EXPECT_TRUE(CheckOomScore({.adjustment = -997}).ok());
 }
 
 TEST(OomScore, IsFineWhereWorkersCanGiveItUpForGood) {
-  EXPECT_TRUE(CheckOomScore({.adjustment = -1000, .can_be_fixed = true}).ok());
+  EXPECT_TRUE(
+      CheckOomScore(
+          {.adjustment = -1000, .can_be_lowest = true, .can_be_fixed = true})
+          .ok());
 }
 
 TEST(OomScore, IsRefusedWhereAProgramCouldTakeItBack) {
-  const absl::Status low = CheckOomScore({.adjustment = -1});
-  EXPECT_EQ(low.code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_THAT(low.message(), HasSubstr("oom_score_adj: "));
-  EXPECT_THAT(low.message(), HasSubstr("started with -1, "));
-  EXPECT_THAT(low.message(), HasSubstr("OOMScoreAdjust=0"));
-  const absl::Status raised =
-      CheckOomScore({.adjustment = 0, .can_be_lowered = true});
-  EXPECT_EQ(raised.code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_THAT(raised.message(), HasSubstr("with 0 and may set it below 0"));
+  const absl::Status refused =
+      CheckOomScore({.adjustment = 0, .can_be_lowest = true});
+  EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(refused.message(), HasSubstr("oom_score_adj: "));
+  EXPECT_THAT(refused.message(), HasSubstr("with 0 and may set it to -1000"));
+  EXPECT_THAT(refused.message(), HasSubstr("OOMScoreAdjust=0"));
 }
 
 TEST(OomScore, LookingLeavesItAsItWas) {
