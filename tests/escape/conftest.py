@@ -37,8 +37,10 @@ def clean_afterwards(sandbox):
 
 @pytest.fixture(scope="session")
 def sleeper():
-    """The pid of a process of the host that does nothing, in /usr."""
-    process = subprocess.Popen(["/bin/sleep", "1000"], cwd="/usr")
+    """The pid of a process of the host that does nothing, in /usr; it
+    leads a group of its own."""
+    process = subprocess.Popen(["/bin/sleep", "1000"], cwd="/usr",
+                               start_new_session=True)
     yield process.pid
     process.kill()
     process.wait()
