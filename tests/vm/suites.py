@@ -51,7 +51,7 @@ EVERYDAY = {
     "e2e_all_sandboxes": None,
     "e2e_long_run": None,
     "e2e_support_matrix": None,
-    "e2e_refusing_hosts": None,
+    "e2e_refusing_hosts": "core_dumps or oom_score",
     "e2e_rootless": None,
     "escape_privilege": None,
     "escape_exhaustion": None,
@@ -62,9 +62,9 @@ EVERYDAY = {
     "e2e_docker": "layers_stand and no_added_capability",
     "e2e_podman_users": "layers_stand and without_root and no_capability",
 }
-# Together with what runs beside it, below the fifteen minutes of the everyday
-# run.
-EVERYDAY_SECONDS = 840
+# Some 12 minutes on two CPUs that do nothing else; a fifth more before it counts
+# as hanging.
+EVERYDAY_SECONDS = 870
 ALL_SECONDS = 4 * 3600
 
 
