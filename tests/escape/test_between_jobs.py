@@ -6,9 +6,12 @@ in one sandbox, where they do. Nor does root of the service's user namespace pay
 for what they use up.
 """
 
+import contextlib
 import errno
+import glob
 import json
 import os
+import re
 import time
 
 import pytest
@@ -18,6 +21,7 @@ from attack import host_output
 from harness import jobs
 from harness import paths
 from harness.jobs import MIB
+from harness.server import wait_until
 
 HOLD_SECONDS = 1.5
 LIMITS = dict(open_files=2048, memory_bytes=256 * MIB)
@@ -118,9 +122,18 @@ def queue_as_root(server, count):
     return json.loads(host_output(*command))
 
 
+def signals_are_held():
+    """Of the user of some process: proc(5), SigQ."""
+    for status in glob.glob("/proc/[0-9]*/status"):
+        with contextlib.suppress(OSError), open(status, "rb") as file:
+            if re.search(rb"^SigQ:\s*1024/1024$", file.read(), re.MULTILINE):
+                return True
+    return False
+
+
 def test_root_does_not_pay_for_a_job(api, server):
     call = api.start(hold("signals", 2 * HOLD_SECONDS))
-    time.sleep(HOLD_SECONDS / 2)
+    wait_until(signals_are_held, HOLD_SECONDS)
     assert queue_as_root(server, 1000) == {"done": 1000, "errno": 0}
     assert not call.done(), "the control: at the same time"
     assert_held(jobs.probe_report(call.result().result.process))

@@ -84,6 +84,7 @@ class CgroupV1 : public SandboxCgroup {
     tasks_.push_back(std::move(tasks));
     return absl::OkStatus();
   }
+
   // A group that all sandboxes are in.
   absl::Status JoinShared(int directory) {
     ASSIGN_OR_RETURN(UniqueFd tasks, OpenAt(directory, "tasks", O_WRONLY));
@@ -234,6 +235,7 @@ class CgroupV1 : public SandboxCgroup {
   CgroupDirectory& Of(const char* controller) const {
     return *directories_.at(controller);
   }
+
   static void SetDuration(std::optional<int64_t> nanos,
                           std::optional<absl::Duration>* duration) {
     if (nanos) *duration = absl::Nanoseconds(*nanos);
