@@ -39,7 +39,11 @@ void FillEnforcement(const SandboxFactory& factory,
   AddLimit(v1::LIMIT_KIND_WALL_TIME, "CLOCK_MONOTONIC, watched by the worker",
            ready);
   AddLimit(v1::LIMIT_KIND_IDLE_TIME, cgroups.cpu_time, ready);
-  AddLimit(v1::LIMIT_KIND_MEMORY, cgroups.memory, ready);
+  AddLimit(v1::LIMIT_KIND_MEMORY,
+           absl::StrCat(cgroups.memory,
+                        "; what sockets take beside it: sock_diag, watched by "
+                        "the worker"),
+           ready);
   AddLimit(v1::LIMIT_KIND_PROCESSES, cgroups.processes, ready);
   AddLimit(v1::LIMIT_KIND_OPEN_FILES, "RLIMIT_NOFILE, for each process", ready);
   AddLimit(v1::LIMIT_KIND_FILE_SIZE, "RLIMIT_FSIZE", ready);

@@ -92,8 +92,8 @@ absl::Status SetV1Memory(int64_t bytes, int group) {
       WriteControlAt(group, "memory.memsw.limit_in_bytes", absl::StrCat(bytes));
   if (!swap.ok() && ErrnoOf(swap) != ENOENT) return swap;
   // Where it is missing no program gets such sockets.
-  const absl::Status sockets = WriteControlAt(
-      group, kSocketMemoryLimitFile, absl::StrCat(bytes / kSocketMemoryShare));
+  const absl::Status sockets =
+      WriteControlAt(group, kSocketMemoryLimitFile, absl::StrCat(bytes));
   return ErrnoOf(sockets) == ENOENT ? absl::OkStatus() : sockets;
 }
 

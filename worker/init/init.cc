@@ -20,6 +20,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/netlink.h>
 #include <linux/sched.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -74,18 +75,25 @@ bool MountTmpfs(const char* where, const char* options) {
   return mount("tmpfs", where, "tmpfs", MS_NOSUID | MS_NODEV, options) == 0;
 }
 
-// The worker reaches the writable directories by these descriptors only.
+// The worker reaches the writable directories by these descriptors only, and
+// the network namespace to ask what its sockets hold.
 bool PassDirectories(const SetupPlan& plan) {
   static constexpr const char* kNames[] = {"work", "tmp", "dev/shm"};
-  int fds[3];
-  for (int i = 0; i < 3; ++i) {
-    fds[i] = open(kNames[i], O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fds[i] < 0) return false;
+  int fds[4];
+  int count = 0;
+  for (const char* name : kNames) {
+    fds[count++] = open(name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fds[count - 1] < 0) return false;
+  }
+  if (plan.loopback) {
+    fds[count++] =
+        socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+    if (fds[count - 1] < 0) return false;
   }
   Report report = {};
   report.kind = ReportKind::kDirectories;
-  if (!SendReport(plan.status_fd, report, fds, 3)) return false;
-  for (const int fd : fds) close(fd);
+  if (!SendReport(plan.status_fd, report, fds, count)) return false;
+  while (count > 0) close(fds[--count]);
   return true;
 }
 

@@ -14,6 +14,7 @@ enum class SetupStep : uint32_t {
   kCloneInit,
   kWriteIdMaps,
   kWaitReady,
+  kWatchSockets,
   // Process: init.
   kCloseDescriptors,
   kAttachImage,
@@ -65,6 +66,8 @@ constexpr const char* SetupStepName(SetupStep step) {
       return "write_id_maps";
     case SetupStep::kWaitReady:
       return "wait_ready";
+    case SetupStep::kWatchSockets:
+      return "watch_sockets";
     case SetupStep::kCloseDescriptors:
       return "close_descriptors";
     case SetupStep::kAttachImage:

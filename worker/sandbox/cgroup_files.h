@@ -81,6 +81,9 @@ class KillGroup {
   bool clone_into_ = true;
 };
 
+// Whether there is any swap area, or none can tell.
+bool HostHasSwap();
+
 // CPUs online when first asked: sysconf(3).
 int CpusOnline();
 // CPUs that programs can run on.

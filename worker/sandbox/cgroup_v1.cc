@@ -144,8 +144,10 @@ class CgroupV1 : public SandboxCgroup {
     const CgroupDirectory& memory = Of("memory");
     figures->peak_memory_bytes = memory.ReadNumber("memory.max_usage_in_bytes");
     if (figures->peak_memory_bytes) {
-      // Maybe not at one time.
-      *figures->peak_memory_bytes += SocketMemory(kSocketPeakFile);
+      // Maybe not at one time; the sum at any is held to the limit.
+      int64_t& peak = *figures->peak_memory_bytes;
+      const int64_t both = peak + SocketMemory(kSocketPeakFile);
+      peak = std::max(peak, std::min(memory_bytes_, both));
     }
     figures->file_memory_bytes = FileMemory();
     if (const auto kills = OomKills()) {
@@ -161,7 +163,10 @@ class CgroupV1 : public SandboxCgroup {
 
   int64_t MemoryInUse() override {
     return Of("memory").ReadNumber("memory.usage_in_bytes").value_or(0) +
-           SocketMemory(kSocketUsageFile);
+           SocketMemoryApart();
+  }
+  int64_t SocketMemoryApart() override {
+    return SocketMemory(kSocketUsageFile);
   }
   int64_t MemoryHeld() override {
     return MemoryInUse() - FileMemory().value_or(0);
@@ -183,8 +188,8 @@ class CgroupV1 : public SandboxCgroup {
         Of("memory").Write("memory.limit_in_bytes", absl::StrCat(bytes)));
     if (bytes < memory_bytes_) RETURN_IF_ERROR(SetMemoryAndSwap(bytes));
     if (loopback_) {
-      RETURN_IF_ERROR(Of("memory").Write(
-          kSocketMemoryLimitFile, absl::StrCat(bytes / kSocketMemoryShare)));
+      RETURN_IF_ERROR(
+          Of("memory").Write(kSocketMemoryLimitFile, absl::StrCat(bytes)));
     }
     memory_bytes_ = bytes;
     return absl::OkStatus();
@@ -371,13 +376,6 @@ std::vector<Hierarchy> ByHierarchy(
     }
   }
   return found;
-}
-
-// /proc/swaps has a line of headings and one for each swap area.
-bool HostHasSwap() {
-  absl::StatusOr<std::string> swaps = ReadFileAt(AT_FDCWD, "/proc/swaps");
-  if (!swaps.ok()) return true;  // fail closed
-  return std::count(swaps->begin(), swaps->end(), '\n') > 1;
 }
 
 }  // namespace

@@ -67,7 +67,9 @@ RunningProgram::RunningProgram(DeadSandbox parts, UniqueFd out, UniqueFd err,
       parts_(std::move(parts)),
       out_(std::move(out), spec.limits.output_bytes),
       err_(std::move(err), spec.limits.output_bytes),
-      clock_(spec.limits, CpusOnline()) {
+      clock_(spec.limits, CpusOnline()),
+      sockets_(parts_.socket_diag_.get(), parts_.cgroup_.get(),
+               spec.limits.memory_bytes) {
   const absl::Time begin = MonotonicNow();
   start_ = begin;
   if (absl::Status status = Prepare(); !status.ok()) {
@@ -146,6 +148,9 @@ void RunningProgram::WatchUntilEnded(const Surroundings& surroundings) {
     } else if (now >= clock_.NextLook()) {
       LookAtClock();
       continue;
+    } else if (now >= sockets_.NextLook()) {
+      LookAtSockets();
+      continue;
     } else if (UntilNextChore(now) == absl::ZeroDuration()) {
       next_chore_ = surroundings.do_chore && surroundings.do_chore()
                         ? MonotonicNow() - start_ + kChoreInterval
@@ -162,7 +167,8 @@ void RunningProgram::WatchUntilEnded(const Surroundings& surroundings) {
         {killed_ ? -1 : surroundings.cancel_fd, POLLIN, 0},
     };
     absl::Duration wait =
-        std::min(clock_.NextLook() - now, UntilNextChore(now));
+        std::min({clock_.NextLook() - now, sockets_.NextLook() - now,
+                  UntilNextChore(now)});
     if (now < oom_kill_until_) wait = std::min(wait, kOomKillLook);
     if (killed_.has_value()) wait = absl::Seconds(1);
     const timespec timeout = absl::ToTimespec(wait);
@@ -272,6 +278,16 @@ void RunningProgram::LookAtClock() {
   if (exceeded.has_value()) Kill(*exceeded);
 }
 
+void RunningProgram::LookAtSockets() {
+  const absl::StatusOr<bool> passed = sockets_.Look(MonotonicNow() - start_);
+  if (!passed.ok()) {
+    Fail(SetupStep::kNone, passed.status());
+    Kill(EndReason::kSandboxFailed);
+  } else if (*passed) {
+    Kill(EndReason::kMemory);
+  }
+}
+
 void RunningProgram::Kill(EndReason reason) {
   if (killed_.has_value()) return;
   killed_ = reason;
@@ -294,6 +310,10 @@ void RunningProgram::FinishGroup() {
   err_.ReadRest();
   UsageFigures& usage = report_.usage;
   parts_.cgroup_->ReadFigures(&usage);
+  if (usage.peak_memory_bytes.has_value()) {
+    usage.peak_memory_bytes =
+        std::max(*usage.peak_memory_bytes, sockets_.peak_bytes());
+  }
   usage.left_bytes =
       parts_.cgroup_->MemoryInUse() - usage.file_memory_bytes.value_or(0);
   if (usage.cpu_time.has_value()) {

@@ -10,6 +10,7 @@
 #include "worker/sandbox/output_capture.h"
 #include "worker/sandbox/run_spec.h"
 #include "worker/sandbox/sandbox.h"
+#include "worker/sandbox/socket_watch.h"
 
 namespace paddock {
 
@@ -57,6 +58,7 @@ class RunningProgram {
   void OnOomEvent();
   void LookForOomKill();
   void LookAtClock();
+  void LookAtSockets();
   void Kill(EndReason reason);
   bool Ended() const;
 
@@ -69,6 +71,7 @@ class RunningProgram {
   OutputCapture out_;
   OutputCapture err_;
   LimitClock clock_;
+  SocketWatch sockets_;
   RunReport report_;
   bool started_ = false;
   bool init_gone_ = false;

@@ -21,6 +21,7 @@
 #include "worker/base/status_macros.h"
 #include "worker/init/init.h"
 #include "worker/sandbox/running_program.h"
+#include "worker/sandbox/socket_watch.h"
 #include "worker/sandbox/worker_tree.h"
 
 namespace paddock {
@@ -83,6 +84,7 @@ absl::Status DeadSandbox::WaitForMemory() const {
 absl::Status DeadSandbox::TearDown(SandboxFactory* factory) && {
   plan_.Reset();
   listener_.Reset();
+  socket_diag_.Reset();
   if (init_pidfd_.valid()) {
     syscall(SYS_pidfd_send_signal, init_pidfd_.get(), SIGKILL, nullptr, 0);
     status_.Reset();
@@ -116,6 +118,11 @@ absl::StatusOr<WarmSandbox> WarmSandbox::Build(SandboxFactory* factory,
   if (status.ok()) {
     *failed_step = SetupStep::kWaitReady;
     status = sandbox.WaitReady(failed_step);
+  }
+  if (status.ok() && kind.loopback) {
+    *failed_step = SetupStep::kWatchSockets;
+    // Here, where it can fail; and the kernel loads what it needs for it.
+    status = UnchargedSocketMemory(sandbox.parts_.socket_diag_.get()).status();
   }
   sandbox.parts_.cgroup_->CloseJoinFiles();
   if (!status.ok()) {
@@ -244,10 +251,13 @@ absl::Status WarmSandbox::OnStatusReport(SetupStep* failed_step) {
   ASSIGN_OR_RETURN(const Report report, ReadReport(packet, failed_step));
   switch (report.kind) {
     case ReportKind::kDirectories:
-      if (packet.descriptors.size() != 3) break;
+      if (packet.descriptors.size() != (kind_.loopback ? 4 : 3)) break;
       parts_.workspace_ = Workspace(std::move(packet.descriptors[0]),
                                     std::move(packet.descriptors[1]),
                                     std::move(packet.descriptors[2]));
+      if (kind_.loopback) {
+        parts_.socket_diag_ = std::move(packet.descriptors[3]);
+      }
       return absl::OkStatus();
     case ReportKind::kInitReady:
       init_ready_ = true;

@@ -77,6 +77,7 @@ class DeadSandbox {
   UniqueFd status_;
   UniqueFd plan_;
   UniqueFd listener_;
+  UniqueFd socket_diag_;  // of a sandbox with a loopback interface
   Workspace workspace_;
   std::unique_ptr<SandboxCgroup> cgroup_;
   SandboxIds ids_;

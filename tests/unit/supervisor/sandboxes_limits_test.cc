@@ -209,7 +209,7 @@ TEST_F(SandboxesLimitsTest, MemoryIsThatOfAllSandboxes) {
   } else {
     EXPECT_EQ(Read(v1 + "/memory.limit_in_bytes"), "314572800");
     EXPECT_EQ(Read(v1 + "/memory.memsw.limit_in_bytes"), "314572800");
-    EXPECT_EQ(Read(v1 + "/memory.kmem.tcp.limit_in_bytes"), "39321600");
+    EXPECT_EQ(Read(v1 + "/memory.kmem.tcp.limit_in_bytes"), "314572800");
   }
   ASSERT_NE(RowOf(layout(), "total_memory"), nullptr);
 }

@@ -1,0 +1,169 @@
+// What sock_diag says of TCP sockets in a network namespace of the test's own.
+#include "worker/sandbox/socket_watch.h"
+
+#include <gtest/gtest.h>
+#include <linux/netlink.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "worker/base/unique_fd.h"
+
+namespace paddock {
+namespace {
+
+constexpr int kConnections = 8;
+constexpr int64_t kSent = 20000;
+
+// Both kinds of address: [::1] and 127.0.0.1.
+class Address {
+ public:
+  explicit Address(int family) {
+    if (family == AF_INET) {
+      in_.sin_family = AF_INET;
+      in_.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    } else {
+      in6_.sin6_family = AF_INET6;
+      in6_.sin6_addr = in6addr_loopback;
+    }
+  }
+  sockaddr* get() { return reinterpret_cast<sockaddr*>(&in6_); }
+  socklen_t size() const {
+    return in6_.sin6_family == AF_INET ? sizeof(in_) : sizeof(in6_);
+  }
+
+ private:
+  union {
+    sockaddr_in6 in6_ = {};
+    sockaddr_in in_;
+  };
+};
+
+void UpLoopback() {
+  const UniqueFd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  ifreq request = {};
+  request.ifr_name[0] = 'l';
+  request.ifr_name[1] = 'o';
+  request.ifr_flags = IFF_UP | IFF_RUNNING;
+  ASSERT_EQ(ioctl(fd.get(), SIOCSIFFLAGS, &request), 0);
+}
+
+UniqueFd OpenDiag() {
+  return UniqueFd(
+      socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
+}
+
+// Connections to one listener, with kSent bytes sent over each.
+struct Connections {
+  explicit Connections(int family) {
+    Address address(family);
+    socklen_t size = address.size();
+    listener.Reset(socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    EXPECT_EQ(bind(listener.get(), address.get(), size), 0);
+    EXPECT_EQ(listen(listener.get(), kConnections), 0);
+    EXPECT_EQ(getsockname(listener.get(), address.get(), &size), 0);
+    for (int i = 0; i < kConnections; ++i) {
+      near.emplace_back(socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+      EXPECT_EQ(connect(near.back().get(), address.get(), size), 0);
+      const std::string data(kSent, 'x');
+      EXPECT_EQ(send(near.back().get(), data.data(), kSent, 0), kSent);
+    }
+  }
+
+  void Accept() {
+    for (int i = 0; i < kConnections; ++i) {
+      far.emplace_back(accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+      EXPECT_TRUE(far.back().valid());
+    }
+  }
+
+  UniqueFd listener;
+  std::vector<UniqueFd> near;
+  std::vector<UniqueFd> far;
+};
+
+class SocketWatchTest : public testing::TestWithParam<int> {};
+
+TEST_P(SocketWatchTest, CountsWhatNobodyHasAccepted) {
+  std::thread([] {
+    ASSERT_EQ(unshare(CLONE_NEWNET), 0);
+    UpLoopback();
+    const UniqueFd diag = OpenDiag();
+    const auto bytes = [&diag] {
+      return UnchargedSocketMemory(diag.get()).value_or(-1);
+    };
+    EXPECT_EQ(bytes(), 0);
+    Connections connections(GetParam());
+    EXPECT_GE(bytes(), kConnections * kSent);
+    EXPECT_LE(bytes(), kConnections * kSent * 6);
+    connections.Accept();
+    EXPECT_EQ(bytes(), 0);  // now the group of whoever accepted is charged
+  }).join();
+}
+
+// Also if nobody is left to read it.
+TEST_P(SocketWatchTest, CountsTheConnectionsOfClosedSockets) {
+  std::thread([] {
+    ASSERT_EQ(unshare(CLONE_NEWNET), 0);
+    UpLoopback();
+    const UniqueFd diag = OpenDiag();
+    Connections connections(GetParam());
+    connections.near.clear();
+    EXPECT_GE(*UnchargedSocketMemory(diag.get()), kConnections * kSent);
+    connections.listener.Reset();  // resets them
+    EXPECT_LT(*UnchargedSocketMemory(diag.get()), kConnections * kSent);
+  }).join();
+}
+
+// A closed connection is remembered for a minute.
+TEST_P(SocketWatchTest, CountsWhatIsLeftOfConnections) {
+  std::thread([] {
+    ASSERT_EQ(unshare(CLONE_NEWNET), 0);
+    UpLoopback();
+    const UniqueFd diag = OpenDiag();
+    Connections connections(GetParam());
+    connections.Accept();
+    std::string data(kSent, '\0');
+    for (const UniqueFd& far : connections.far) {
+      EXPECT_EQ(recv(far.get(), data.data(), kSent, MSG_WAITALL), kSent);
+    }
+    connections.near.clear();
+    connections.far.clear();
+    const int64_t left = *UnchargedSocketMemory(diag.get());
+    EXPECT_GE(left, kConnections * 256);
+    EXPECT_LE(left, kConnections * 1024);
+  }).join();
+}
+
+TEST_P(SocketWatchTest, OtherNamespacesAreNotCounted) {
+  std::thread([] {
+    ASSERT_EQ(unshare(CLONE_NEWNET), 0);
+    const UniqueFd diag = OpenDiag();
+    ASSERT_EQ(unshare(CLONE_NEWNET), 0);
+    UpLoopback();
+    const Connections connections(GetParam());
+    EXPECT_EQ(*UnchargedSocketMemory(diag.get()), 0);
+    EXPECT_GE(*UnchargedSocketMemory(OpenDiag().get()), kConnections * kSent);
+  }).join();
+}
+
+INSTANTIATE_TEST_SUITE_P(Families, SocketWatchTest,
+                         testing::Values(AF_INET, AF_INET6),
+                         [](const auto& info) {
+                           return info.param == AF_INET ? "IPv4" : "IPv6";
+                         });
+
+TEST(SocketWatchErrors, WhatIsNoSuchSocketIsAnError) {
+  const UniqueFd fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  EXPECT_FALSE(UnchargedSocketMemory(fd.get()).ok());
+}
+
+}  // namespace
+}  // namespace paddock

@@ -1,0 +1,49 @@
+#ifndef PADDOCK_WORKER_SANDBOX_SOCKET_WATCH_H_
+#define PADDOCK_WORKER_SANDBOX_SOCKET_WATCH_H_
+
+#include <cstdint>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "worker/sandbox/cgroup.h"
+
+namespace paddock {
+
+// Bytes of TCP sockets that the kernel charges to no control group. What a
+// connection has received belongs to nobody until it is accepted, and what is
+// left of one that was closed was made by an interrupt. `diag` is a
+// NETLINK_SOCK_DIAG socket (sock_diag(7)) made in the network namespace in
+// question. An error where the kernel has no tcp_diag.
+absl::StatusOr<int64_t> UnchargedSocketMemory(int diag);
+
+// Holds a program with a loopback interface to its memory limit where the
+// memory controller does not: for uncharged sockets, and on cgroup v1, which
+// counts sockets apart, for the sum. By looking, so the limit can be passed by
+// what a program sends between two looks.
+class SocketWatch {
+ public:
+  // `diag` as above, -1 for a program that can have no such sockets. Borrows
+  // both.
+  SocketWatch(int diag, SandboxCgroup* cgroup, int64_t memory_bytes);
+
+  // Since the program's start. Infinite where there is nothing to look for.
+  absl::Duration NextLook() const { return next_look_; }
+
+  // Whether the limit is passed. Call it when NextLook has passed.
+  absl::StatusOr<bool> Look(absl::Duration now);
+
+  // The most that was seen of what the group is charged for and all sockets
+  // together. 0: no sockets were seen.
+  int64_t peak_bytes() const { return peak_bytes_; }
+
+ private:
+  const int diag_;
+  SandboxCgroup* const cgroup_;
+  const int64_t memory_bytes_;
+  absl::Duration next_look_;
+  int64_t peak_bytes_ = 0;
+};
+
+}  // namespace paddock
+
+#endif  // PADDOCK_WORKER_SANDBOX_SOCKET_WATCH_H_
