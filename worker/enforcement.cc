@@ -3,7 +3,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "worker/wire/cpus.h"
+#include "worker/wire/layers.h"
 
 namespace paddock {
 namespace {
@@ -39,11 +39,7 @@ void FillEnforcement(const SandboxFactory& factory,
   AddLimit(v1::LIMIT_KIND_WALL_TIME, "CLOCK_MONOTONIC, watched by the worker",
            ready);
   AddLimit(v1::LIMIT_KIND_IDLE_TIME, cgroups.cpu_time, ready);
-  AddLimit(v1::LIMIT_KIND_MEMORY,
-           absl::StrCat(cgroups.memory,
-                        "; what sockets take beside it: sock_diag, watched by "
-                        "the worker"),
-           ready);
+  AddLimit(v1::LIMIT_KIND_MEMORY, cgroups.memory, ready);
   AddLimit(v1::LIMIT_KIND_PROCESSES, cgroups.processes, ready);
   AddLimit(v1::LIMIT_KIND_OPEN_FILES, "RLIMIT_NOFILE, for each process", ready);
   AddLimit(v1::LIMIT_KIND_FILE_SIZE, "RLIMIT_FSIZE", ready);
@@ -78,6 +74,12 @@ void FillEnforcement(const SandboxFactory& factory,
                    factory.second_lines.huge_pages ? "; cgroup hugetlb 0" : ""),
       ready);
   AddLayer("network", "own network namespace, loopback only if asked for",
+           ready);
+  AddLayer(kLoopbackLayer,
+           factory.loopback
+               ? absl::StrCat("memory of sockets: ", cgroups.sockets,
+                              "; sock_diag, watched by the worker")
+               : "",
            ready);
   AddLayer("kill", cgroups.kill, ready);
   AddLayer("oom", cgroups.oom, ready);

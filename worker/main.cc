@@ -19,6 +19,7 @@
 #include "absl/strings/strip.h"
 #include "paddock/internal/v1/launch.pb.h"
 #include "worker/base/file_util.h"
+#include "worker/base/socket_memory.h"
 #include "worker/base/status_macros.h"
 #include "worker/init/landlock.h"
 #include "worker/policy/seccomp_policy.h"
@@ -26,6 +27,7 @@
 #include "worker/sandbox/clone_probe.h"
 #include "worker/sandbox/privileges.h"
 #include "worker/sandbox/refusal.h"
+#include "worker/sandbox/socket_watch.h"
 #include "worker/sandbox/worker_tree.h"
 #include "worker/wire/cpu_list.h"
 #include "worker/wire/exit_status.h"
@@ -151,6 +153,20 @@ std::vector<ImageSource> Images(const config::v1::Sandbox& sandbox) {
   return images;
 }
 
+// Programs get no loopback interface otherwise.
+bool HoldsSocketsToLimits(const CgroupFactory& cgroups) {
+  absl::Status status = CheckSocketMemoryIsTold();
+  if (status.ok() && cgroups.mechanisms().sockets.empty()) {
+    status = absl::FailedPreconditionError(absl::StrCat(
+        "no ", kSocketMemoryLimitFile, " in the memory controller"));
+  }
+  if (!status.ok()) {
+    spdlog::warn("no job can have a loopback interface: {}",
+                 std::string(status.message()));
+  }
+  return status.ok();
+}
+
 // In this order: cgroup directories and images need the host's tree; building
 // the tree needs the capabilities that are cut last.
 absl::StatusOr<SandboxFactory> SetUp(const internal::v1::WorkerLaunch& launch,
@@ -172,6 +188,7 @@ absl::StatusOr<SandboxFactory> SetUp(const internal::v1::WorkerLaunch& launch,
   factory.name_prefix =
       absl::StrCat("w", launch.slot(), "-", launch.incarnation());
   ASSIGN_OR_RETURN(factory.cgroups, OpenLayout(launch, factory.name_prefix));
+  factory.loopback = HoldsSocketsToLimits(*factory.cgroups);
   RETURN_IF_ERROR(BuildWorkerTree(Images(sandbox)));
   RETURN_IF_ERROR(
       CutWorkerPrivileges(own_filter, launch.ids().per_sandbox() == 0));

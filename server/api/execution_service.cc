@@ -10,6 +10,7 @@
 #include "server/jobs/job_id.h"
 #include "server/jobs/process_defaults.h"
 #include "worker/wire/cpus.h"
+#include "worker/wire/layers.h"
 
 namespace paddock {
 namespace {
@@ -57,7 +58,7 @@ class ExecuteCall final : public grpc::ServerUnaryReactor {
     CompleteProcess(config, spec.mutable_process());
     label_.profile = spec.process().profile();
     if (!Passes(CheckCompleteProcess(config, spec.process()))) return;
-    if (!CanBeEnforced(config, pool, spec.process().limits())) return;
+    if (!CanBeEnforced(config, pool, spec.process())) return;
     Run(std::move(spec));
   }
 
@@ -82,17 +83,31 @@ class ExecuteCall final : public grpc::ServerUnaryReactor {
 
   // Answers the call if a limit is beyond this host.
   bool CanBeEnforced(const config::v1::Config& config, const WorkerPool& pool,
-                     const v1::Limits& limits) {
-    if (!LimitsCpus(limits.cpus(), config.sandbox().cpuset()) ||
-        pool.AllowsLayer(kCpusLayer)) {
-      return true;
+                     const v1::Process& process) {
+    if (LimitsCpus(process.limits().cpus(), config.sandbox().cpuset()) &&
+        !pool.AllowsLayer(kCpusLayer)) {
+      return RefuseUnenforceable(
+          "job.process.limits.cpus",
+          "this host gives the service no cpu controller, so nothing can hold "
+          "a program to fewer CPUs; the operator can allow to ignore that by "
+          "cgroup.degrade");
     }
+    if (process.network() == v1::NETWORK_LOOPBACK &&
+        !pool.AllowsLayer(kLoopbackLayer)) {
+      return RefuseUnenforceable(
+          "job.process.network",
+          "this host does not tell what sockets on a loopback interface hold, "
+          "so nothing can hold them to the memory limit; the operator can "
+          "load the module tcp_diag and start the service again, the log at "
+          "its start says more");
+    }
+    return true;
+  }
+
+  bool RefuseUnenforceable(const std::string& field,
+                           const std::string& description) {
     observer_->OnRejected(label_, Rejection::kUnenforceable);
-    Finish(UnenforceableLimit(
-        "job.process.limits.cpus",
-        "this host gives the service no cpu controller, so nothing can hold a "
-        "program to fewer CPUs; the operator can allow to ignore that by "
-        "cgroup.degrade"));
+    Finish(UnenforceableLimit(field, description));
     return false;
   }
 

@@ -6,7 +6,9 @@ Those whose cgroups say no are in test_cgroup_hosts.py.
 import subprocess
 import sys
 
+import grpc
 import pytest
+from paddock.v1 import process_pb2
 from paddock.v1 import result_pb2
 
 from harness import as_user
@@ -134,6 +136,27 @@ def test_tracing_restricted_by_yama_changes_nothing(start_server):
     with sysctl("kernel.yama.ptrace_scope", 2):
         assert runs(start_server)
         assert runs(start_server, user="single")
+
+
+def test_sockets_that_nothing_watches(start_server):
+    """Jobs with a loopback interface, and no others, need a module."""
+    host.need_own_machine()
+    loopback = dict(network=process_pb2.NETWORK_LOOPBACK)
+    with sysctl("kernel.modprobe", "/nowhere"):
+        for module in ("tcp_diag", "inet_diag"):
+            subprocess.run(["rmmod", module], check=False)
+        server = start_server()
+        assert "no job can have a loopback interface" in server.log()
+        assert "modprobe" in server.log()
+        api = jobs.Api(server.channel)
+        with pytest.raises(grpc.RpcError) as refusal:
+            api.run("/bin/true", **loopback)
+        assert refusal.value.code() == grpc.StatusCode.FAILED_PRECONDITION
+        assert "job.process.network: " in refusal.value.details()
+        assert "tcp_diag" in refusal.value.details()
+        assert api.run("/bin/true").outcome == jobs.SUCCEEDED
+    api = jobs.Api(start_server().channel)
+    assert api.run("/bin/true", **loopback).outcome == jobs.SUCCEEDED
 
 
 APPARMOR = """

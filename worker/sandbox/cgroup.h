@@ -76,6 +76,8 @@ struct CgroupMechanisms {
   std::string io;
   std::string kill;
   std::string oom;
+  // What counts the buffers of TCP and UDP sockets.
+  std::string sockets;
   std::string entry;
 };
 
@@ -94,8 +96,7 @@ class CgroupFactory {
  public:
   virtual ~CgroupFactory() = default;
   // `loopback`: its program can have TCP and UDP sockets. AlreadyExists if
-  // `name` was used before; FailedPrecondition if nothing here would bound the
-  // buffers of such sockets. Nothing is left on failure.
+  // `name` was used before. Nothing is left on failure.
   virtual absl::StatusOr<std::unique_ptr<SandboxCgroup>> Create(
       const std::string& name, bool loopback) = 0;
   virtual CgroupMechanisms mechanisms() const = 0;

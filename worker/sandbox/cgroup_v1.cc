@@ -108,7 +108,10 @@ class CgroupV1 : public SandboxCgroup {
     if (directories_.contains("blkio")) {
       Of("blkio").KeepOpen(O_RDONLY, {kIoFile});
     }
-    if (loopback_) RETURN_IF_ERROR(PrepareSocketMemory());
+    if (loopback_) {
+      memory.KeepOpen(O_WRONLY, {kSocketMemoryLimitFile});
+      memory.KeepOpen(O_RDONLY, {kSocketUsageFile, kSocketPeakFile});
+    }
     oom_event_.Reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!oom_event_.valid()) return ErrnoStatus(errno, "eventfd");
     return memory.Write(
@@ -193,18 +196,6 @@ class CgroupV1 : public SandboxCgroup {
     }
     memory_bytes_ = bytes;
     return absl::OkStatus();
-  }
-
-  absl::Status PrepareSocketMemory() {
-    CgroupDirectory& memory = Of("memory");
-    memory.KeepOpen(O_WRONLY, {kSocketMemoryLimitFile});
-    memory.KeepOpen(O_RDONLY, {kSocketUsageFile, kSocketPeakFile});
-    const auto limit = memory.Open(kSocketMemoryLimitFile, O_WRONLY);
-    if (!absl::IsNotFound(limit.status())) return limit.status();
-    return absl::FailedPreconditionError(absl::StrCat(
-        "no ", kSocketMemoryLimitFile,
-        " in the memory controller of this kernel, and nothing else on cgroup "
-        "v1 limits the sockets of programs with a loopback interface"));
   }
 
   // 0 where the program can have no such sockets.
@@ -334,6 +325,9 @@ class CgroupV1Factory : public CgroupFactory {
     }
     m.kill = "cgroup v2 cgroup.kill";
     m.oom = "cgroup v1 memory.oom_control event, then cgroup.kill";
+    if (HasSocketMemory()) {
+      m.sockets = absl::StrCat("cgroup v1 ", kSocketUsageFile);
+    }
     m.entry = absl::StrCat("v1: tasks; v2: ", EntryMechanism(options_));
     return m;
   }
@@ -342,6 +336,13 @@ class CgroupV1Factory : public CgroupFactory {
   bool Has(const char* controller) const {
     return absl::c_any_of(hierarchies_, [&](const Hierarchy& hierarchy) {
       return absl::c_linear_search(hierarchy.controllers, controller);
+    });
+  }
+
+  bool HasSocketMemory() const {
+    return absl::c_any_of(hierarchies_, [](const Hierarchy& hierarchy) {
+      return faccessat(hierarchy.directory.get(), kSocketMemoryLimitFile, W_OK,
+                       AT_EACCESS) == 0;
     });
   }
 

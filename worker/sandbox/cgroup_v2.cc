@@ -199,6 +199,7 @@ class CgroupV2Factory : public CgroupFactory {
     if (Has(controllers_, "io")) m.io = "cgroup v2 io.stat";
     m.kill = "cgroup v2 cgroup.kill";
     m.oom = "cgroup v2 memory.oom.group";
+    m.sockets = "cgroup v2 memory.max";
     m.entry = EntryMechanism(options_);
     return m;
   }

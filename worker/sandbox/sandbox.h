@@ -43,6 +43,8 @@ struct SandboxFactory {
   uint32_t init_id = 0;      // of this slot's init processes: no program's
   bool lock_mounts = false;  // see SetupPlan
   int landlock_abi = 0;
+  // Whether the memory of sockets on loopback can be held to a limit here.
+  bool loopback = false;
   std::vector<unsigned long> cpu_mask;  // of programs; empty: the worker's
   SecondLines second_lines;
   // Layers that hold for all sandboxes together, by whom; empty: by nothing.

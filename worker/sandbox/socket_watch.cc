@@ -14,6 +14,7 @@
 #include "absl/time/clock.h"
 #include "worker/base/file_util.h"
 #include "worker/base/status_macros.h"
+#include "worker/base/unique_fd.h"
 
 namespace paddock {
 namespace {
@@ -81,6 +82,16 @@ int64_t UnchargedBytes(const nlmsghdr* header) {
   return kConnectionBytes + BuffersOf(header, message);
 }
 
+absl::Status ErrorOf(int error) {
+  if (error != ENOENT && error != EOPNOTSUPP) {
+    return ErrnoStatus(error, "sock_diag of TCP sockets");
+  }
+  return absl::FailedPreconditionError(
+      "the kernel has no tcp_diag to tell what the sockets of a program with a "
+      "loopback interface hold: load it with modprobe(8), or build it "
+      "(CONFIG_INET_TCP_DIAG)");
+}
+
 }  // namespace
 
 absl::StatusOr<int64_t> UnchargedSocketMemory(int diag) {
@@ -96,12 +107,19 @@ absl::StatusOr<int64_t> UnchargedSocketMemory(int diag) {
     for (; NLMSG_OK(header, left); header = NLMSG_NEXT(header, left)) {
       if (header->nlmsg_type == NLMSG_DONE) return bytes;
       if (header->nlmsg_type == NLMSG_ERROR) {
-        const auto* error = static_cast<const nlmsgerr*>(NLMSG_DATA(header));
-        return ErrnoStatus(-error->error, "sock_diag of TCP sockets");
+        return ErrorOf(
+            -static_cast<const nlmsgerr*>(NLMSG_DATA(header))->error);
       }
       bytes += UnchargedBytes(header);
     }
   }
+}
+
+absl::Status CheckSocketMemoryIsTold() {
+  const UniqueFd diag(
+      socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
+  if (!diag.valid()) return ErrnoStatus(errno, "a socket for sock_diag");
+  return UnchargedSocketMemory(diag.get()).status();
 }
 
 SocketWatch::SocketWatch(int diag, SandboxCgroup* cgroup, int64_t memory_bytes)

@@ -13,8 +13,11 @@ namespace paddock {
 // connection has received belongs to nobody until it is accepted, and what is
 // left of one that was closed was made by an interrupt. `diag` is a
 // NETLINK_SOCK_DIAG socket (sock_diag(7)) made in the network namespace in
-// question. An error where the kernel has no tcp_diag.
+// question. FailedPrecondition where the kernel has no tcp_diag.
 absl::StatusOr<int64_t> UnchargedSocketMemory(int diag);
+
+// Whether the kernel tells; where it can, it loads what it needs for that.
+absl::Status CheckSocketMemoryIsTold();
 
 // Holds a program with a loopback interface to its memory limit where the
 // memory controller does not: for uncharged sockets, and on cgroup v1, which

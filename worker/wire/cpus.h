@@ -9,9 +9,6 @@
 
 namespace paddock {
 
-// What GetServerInfo calls the layer that enforces Limits.cpus.
-inline constexpr char kCpusLayer[] = "cpus";
-
 // Whether `cpus` is less than programs on this host have: otherwise nothing has
 // to enforce it. `cpuset` is config.sandbox.cpuset.
 inline bool LimitsCpus(double cpus, const std::string& cpuset) {
