@@ -216,12 +216,12 @@ TEST_F(LayersTest, EnforcementTableHasEveryLimitAndLayer) {
     EXPECT_EQ(row.state(), v1::ENFORCEMENT_STATE_ENFORCED) << row.layer();
     EXPECT_THAT(row.mechanism(), Not(IsEmpty())) << row.layer();
   }
-  EXPECT_THAT(layers,
-              UnorderedElementsAre("namespaces", "user_ids", "rootfs", "proc",
-                                   "devices", "huge_pages", "network", "kill",
-                                   "oom", "cgroup_entry", "cpus", "cpu_weight",
-                                   "io_accounting", "rlimits", "capabilities",
-                                   "no_new_privs", "seccomp", "landlock"));
+  EXPECT_THAT(layers, UnorderedElementsAre(
+                          "namespaces", "user_ids", "rootfs", "proc", "devices",
+                          "huge_pages", "network", "loopback", "kill", "oom",
+                          "cgroup_entry", "cpus", "cpu_weight", "io_accounting",
+                          "rlimits", "capabilities", "no_new_privs", "seccomp",
+                          "landlock"));
 }
 
 }  // namespace
