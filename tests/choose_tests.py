@@ -1,23 +1,18 @@
-"""Chooses tests: ctest's JSON list on stdin, filters as arguments.
+"""Chooses tests: a build directory and filters as arguments.
 
 Prints the argument of `ctest -I`. A filter that is the label of some test
 takes the tests with that label, any other is a regular expression over names.
 """
 
-import json
 import re
 import sys
 
-
-def labels_of(test):
-    for prop in test.get("properties", []):
-        if prop["name"] == "LABELS":
-            return set(prop["value"])
-    return set()
+import ctest_listing
+from ctest_listing import labels_of
 
 
-def main(filters):
-    tests = json.load(sys.stdin)["tests"]
+def main(build, *filters):
+    tests = ctest_listing.tests_of(build)
     every_label = set().union(*(labels_of(test) for test in tests))
     chosen = set()
     for wanted in filters:
@@ -35,4 +30,4 @@ def main(filters):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(*sys.argv[1:])

@@ -18,6 +18,8 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
+sys.path.insert(0, os.path.join(ROOT, "tests"))
+import ctest_listing  # noqa: E402 (found by the path set here)
 OUTPUT = os.path.join(ROOT, "build", "vm")
 LABELS = {"unit", "sandbox", "escape", "e2e"}
 
@@ -68,21 +70,13 @@ EVERYDAY_SECONDS = 870
 ALL_SECONDS = 4 * 3600
 
 
-def properties_of(test):
-    return {entry["name"]: entry["value"]
-            for entry in test.get("properties", [])}
-
-
 def programs(build):
     """The test programs of our labels, each once, in ctest's order."""
-    listing = subprocess.run(
-        ["ctest", "--test-dir", build, "--show-only=json-v1"],
-        stdout=subprocess.PIPE, check=True).stdout
     found = {}
-    for test in json.loads(listing)["tests"]:
-        properties = properties_of(test)
-        if not LABELS & set(properties.get("LABELS", [])):
+    for test in ctest_listing.tests_of(build):
+        if not LABELS & ctest_listing.labels_of(test):
             continue
+        properties = ctest_listing.properties_of(test)
         command = test["command"]
         kind = "pytest" if "pytest" in command else "gtest"
         # GoogleTest: one program for all of its tests, which ctest starts one

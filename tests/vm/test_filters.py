@@ -6,7 +6,6 @@ The filters are those of suites.py's EVERYDAY and those that ctest gives pytest
 
 import fnmatch
 import functools
-import json
 import os
 import re
 import subprocess
@@ -45,11 +44,8 @@ def idle_patterns(gtest_filter, names):
 @functools.cache
 def gtest_names():
     """{program: names of its tests}, as ctest knows them."""
-    listing = subprocess.run(
-        ["ctest", "--test-dir", BUILD, "--show-only=json-v1"],
-        stdout=subprocess.PIPE, check=True).stdout
     found = {}
-    for test in json.loads(listing)["tests"]:
+    for test in suites.ctest_listing.tests_of(BUILD):
         if "command" in test:
             program = os.path.basename(test["command"][0])
             found.setdefault(program, []).append(test["name"])
@@ -118,3 +114,21 @@ def test_a_pattern_that_chooses_nothing_is_found():
     names = ["Suite.First", "Suite.Second"]
     assert idle_patterns("Suite.*:Other.*", names) == ["Other.*"]
     assert not idle_patterns("Suite.First:Suite.*", names)
+
+
+def test_asking_for_the_tests_leaves_the_log_of_a_run(tmp_path):
+    """It may be the log of the run that this is part of."""
+    (tmp_path / "CTestTestfile.cmake").write_text(
+        "add_test(one true)\nset_tests_properties(one PROPERTIES LABELS unit)")
+    log = tmp_path / "Testing" / "Temporary" / "LastTest.log"
+    log.parent.mkdir(parents=True)
+    log.write_text("of a run")
+    listed, = suites.ctest_listing.tests_of(tmp_path)
+    assert suites.ctest_listing.labels_of(listed) == {"unit"}
+    assert suites.ctest_listing.properties_of(listed)["WORKING_DIRECTORY"] == (
+        str(tmp_path))
+    assert log.read_text() == "of a run"
+    # Control: asked there, ctest writes over it.
+    subprocess.run(["ctest", "--test-dir", tmp_path, "--show-only"],
+                   stdout=subprocess.DEVNULL, check=True)
+    assert log.read_text() != "of a run"
