@@ -1,19 +1,15 @@
-"""Processes: attacks 11 to 16 of README.md."""
+"""Processes: attacks 11 to 14 of README.md."""
 
-from errno import (EACCES, EFAULT, EINVAL, ENOENT, ENOMEM, ENOTTY,
-                   EPERM, ESRCH)
+from errno import EACCES, EFAULT, EINVAL, ENOENT, ENOMEM, EPERM, ESRCH
 import contextlib
-import ctypes
 import dataclasses
 import json
 import os
-import signal
 import subprocess
 
 import pytest
 
 from attack import USER
-from attack import Sandbox
 from attack import attacks
 from attack import calls
 from attack import host_output
@@ -339,96 +335,3 @@ MORE = "w:0xffffffffffffffff,0xffffffffffffffff"
 )
 def test_no_limit_is_raised(sandbox, attack):
     attack.check(sandbox)
-
-
-# 15. A forged end.
-
-@pytest.mark.parametrize("orphan, main, status", [
-    ("exit 0", "exit 3", 3), ("exit 3", "exit 0", 0), ("kill -9 $$", ":", 0)])
-def test_the_end_of_an_orphan_is_not_the_program_s(
-        sandbox, orphan, main, status):
-    result = sandbox.shell(f"(sh -c '{orphan}' & ) ; sleep 0.2; {main}")
-    assert result.exit_code == status
-
-
-def test_the_end_of_a_thread_is_not_the_program_s(sandbox):
-    assert sandbox.probe("exit-leader", 7).exit_code == 7
-    assert subprocess.call([paths.PROBE, "exit-leader", "7"]) == 7
-
-
-RETURN_ALLOW = "prctl 3 w:0x7fff000000000006"  # one instruction
-NO_NEW_PRIVS = "prctl 38 1 0 0 0"
-
-
-@attacks(
-    # It would get the notifications of calls that end the run.
-    calls("listener", RETURN_ALLOW, NO_NEW_PRIVS, "seccomp 1 8 w:1,@0",
-          inside=EINVAL),
-    calls("listener_and_tsync", RETURN_ALLOW, NO_NEW_PRIVS,
-          "seccomp 1 0x19 w:1,@0", inside=EINVAL),
-    # Code that no limit counts, and records in the log of the host.
-    calls("filter", RETURN_ALLOW, NO_NEW_PRIVS, "seccomp 1 0 w:1,@0",
-          inside=EINVAL),
-    calls("filter_that_logs", RETURN_ALLOW, NO_NEW_PRIVS, "seccomp 1 2 w:1,@0",
-          inside=EINVAL),
-    calls("filter_by_prctl", RETURN_ALLOW, NO_NEW_PRIVS, "prctl 22 2 w:1,@0",
-          inside=EINVAL),
-    calls("filter_of_a_socket", RETURN_ALLOW, "socket 1 1 0",
-          "setsockopt $1 1 26 w:1,@0 16"),
-)
-def test_no_filter_of_its_own(sandbox, attack):
-    attack.check(sandbox)
-
-
-@pytest.mark.parametrize("fd", [3, 4, 5, 6, 7, 8, 9, 10, 63, 255])
-def test_no_descriptor_leads_to_the_runner(sandbox, fd):
-    report = sandbox.report("calls", f"write {fd} s:xxxxxxxx 8")
-    assert report == {"done": 0, "errno": 9}
-
-
-# 16. What a process inherits.
-
-@attacks(
-    calls("tty", "openat -100 s:/dev/tty 2", inside=ENOENT, host=6),
-    *(calls(f"is_terminal_{fd}", f"ioctl {fd} 0x5401 z:", inside=ENOTTY,
-            host=ENOTTY) for fd in (0, 1, 2)),
-    calls("new_terminal", "openat -100 s:/dev/ptmx 2", inside=ENOENT),
-)
-def test_there_is_no_terminal(sandbox, attack):
-    attack.check(sandbox)
-
-
-def test_session_and_group_are_its_own(sandbox):
-    fields = sandbox.run("/bin/cat", "/proc/self/stat").stdout.data.split()
-    parent, group, session, terminal = map(int, fields[3:7])
-    assert (parent, group, session, terminal) == (1, 2, 2, 0)
-
-
-@pytest.fixture
-def odd_starter(start_server):
-    """A daemon whose starter blocks, ignores and allows odd things."""
-    personality = ctypes.CDLL(None).personality
-    old_mask = os.umask(0)
-    ignored = signal.signal(signal.SIGUSR2, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
-    personality(0x0040000)  # ADDR_NO_RANDOMIZE
-    try:
-        yield start_server({"workers": {"count": 1}})
-    finally:
-        personality(0)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGUSR1])
-        signal.signal(signal.SIGUSR2, ignored)
-        os.umask(old_mask)
-
-
-def test_nothing_of_the_starter_is_inherited(odd_starter):
-    command = "cat /proc/self/status /proc/self/personality"
-    inside = Sandbox(jobs.Api(odd_starter.channel)).shell(
-        f"exec {command}").stdout.data.decode()
-    control = host_output(*command.split()).decode()
-    for line, odd in (("SigBlk:\t0000000000000000\n", True),
-                      ("SigIgn:\t0000000000000000\n", True),
-                      ("SigPnd:\t0000000000000000\n", False),
-                      ("Umask:\t0022\n", True), ("\n00000000\n", True)):
-        assert (line not in control) == odd, line
-        assert line in inside
