@@ -151,6 +151,25 @@ def test_no_memory_beside_what_is_counted(sandbox, attack):
         attack.check(sandbox, dict(dir=folder), dict(dir="/work"))
 
 
+MOST_POLLED = 1024
+
+
+@attacks(
+    calls("poll", "poll z: {count} 0", inside=errno.EINVAL),
+    calls("ppoll", "ppoll z: {count} w:0,0 0", inside=errno.EINVAL),
+    calls("select", "select {count} 0 0 0 w:0,0", inside=errno.EINVAL),
+    calls("pselect6", "pselect6 {count} 0 0 0 w:0,0 0", inside=errno.EINVAL),
+)
+def test_no_memory_beside_what_is_counted_while_a_thread_waits(sandbox,
+                                                               attack):
+    over, most = dict(count=MOST_POLLED + 1), dict(count=MOST_POLLED)
+    limits = {**ROOMY, "open_files": 2 * MOST_POLLED}
+    attack.check(sandbox, over, over, limits=limits)
+    line = attack.calls[0].format_map(most)
+    assert sandbox.report("calls", line, limits=limits) == {
+        "done": 1, "errno": 0}
+
+
 # 35. Processes and threads.
 
 # On an emulated CPU what stays below it is dearer, and what else the host does

@@ -13,6 +13,9 @@ import pytest
 from paddock.v1 import process_pb2
 from paddock.v1 import result_pb2
 
+from attack import attacks
+from attack import calls
+from attack import host_output
 from attack import on_host
 from harness import jobs
 from harness.jobs import MIB
@@ -23,6 +26,7 @@ from harness.time_scale import SCALE
 
 pytestmark = pytest.mark.usefixtures("nothing_stays", "host_recovers")
 
+LOOPBACK = dict(network=process_pb2.NETWORK_LOOPBACK)
 LIMIT, UNDER, OVER = 32 * MIB, 20 * MIB, 128 * MIB
 # What a probe may send between two looks of the worker.
 LOOK = 40 * MIB
@@ -58,7 +62,7 @@ def socket_memory():
 def fill_sockets(sandbox, probe, size, open_files):
     with socket_memory() as grown:
         process = jobs.probe(
-            probe, size, network=process_pb2.NETWORK_LOOPBACK,
+            probe, size, **LOOPBACK,
             limits=dict(memory_bytes=LIMIT, open_files=open_files, cpu_time=20,
                         wall_time=40))
         result = sandbox.execute(process)
@@ -79,3 +83,61 @@ def test_memory_of_sockets_on_loopback(sandbox, probe, open_files):
     assert list(result.limits_hit) == [result_pb2.LIMIT_KIND_MEMORY]
     assert grown < LIMIT + LOOK + NOISE
     assert result.usage.peak_memory_bytes > max(UNDER, grown - LOOK - NOISE)
+
+
+UDP, UDP6, TCP = "socket 2 2 0", "socket 10 2 0", "socket 2 1 0"
+# 127.0.0.1, port 9: three ways to send "x" there.
+THERE = "i:0x09000002,0x0100007f 16"
+MORE = 0x8000
+
+
+def option(name, socket, level, number, value, inside):
+    return calls(name, socket, f"setsockopt $0 {level} {number} {value}",
+                 inside=inside, new="n", prepare="ip link set lo up")
+
+
+@attacks(
+    calls("cork", UDP, f"sendto $0 s:x 1 {MORE} {THERE}",
+          inside=errno.EOPNOTSUPP),
+    calls("cork_message", UDP, f"connect $0 {THERE}", "sendmsg $0 z: "
+          f"{MORE}", inside=errno.EOPNOTSUPP),
+    calls("cork_messages", UDP, f"connect $0 {THERE}",
+          f"sendmmsg $0 z: 1 {MORE}", inside=errno.EOPNOTSUPP),
+    option("cork_option", UDP, 17, 1, "i:1 4", errno.ENOPROTOOPT),
+    option("encapsulation", UDP, 17, 100, "i:3 4", errno.ENOPROTOOPT),
+    option("zero_copy", TCP, 1, 60, "i:1 4", errno.EOPNOTSUPP),
+    option("timestamps", UDP, 1, 37, "i:2 4", errno.ENOPROTOOPT),
+    option("timestamps_new", UDP, 1, 65, "i:2 4", errno.ENOPROTOOPT),
+    # A control message: the hop limit, 64.
+    option("controls", UDP6, 41, 6, "i:20,0,41,52,64,0 24", errno.ENOPROTOOPT),
+    # A label that the kernel chooses, for ::1.
+    option("flow_label", UDP6, 41, 32, "i:0,0,0,0x1000000,0,0x1ff00,0,0 32",
+           errno.ENOPROTOOPT),
+    # Group 225.0.0.1 on interface 1; source 127.0.0.1.
+    option("group", UDP, 0, 35, "i:0x010000e1,0,1 12", errno.ENODEV),
+    option("group_of_a_source", UDP, 0, 39,
+           "i:0x010000e1,0x0100007f,0x0100007f 12", errno.ENODEV),
+    option("group_of_any_family", UDP, 0, 42,
+           "i:1,0,2,0x010000e1 136", errno.ENODEV),
+    option("group6", UDP6, 41, 20, "i:0x02ff,0,0,0x1000000,1 20",
+           errno.ENODEV),
+    option("group6_of_any_family", UDP6, 41, 42,
+           "i:1,0,10,0,0x02ff,0,0,0x1000000 136", errno.ENODEV),
+)
+def test_no_memory_of_sockets_beside_what_is_counted(sandbox, attack):
+    attack.check(sandbox, **LOOPBACK)
+
+
+KEEPS_ERRORS = """
+import socket
+for family, level, option in ((2, 0, 11), (10, 41, 25)):
+    with socket.socket(family, socket.SOCK_DGRAM) as it:
+        it.setsockopt(level, option, 1)
+        print(it.getsockopt(level, option))
+"""
+
+
+def test_no_socket_keeps_what_it_failed_to_send(sandbox):
+    assert host_output("python3", "-c", KEEPS_ERRORS) == b"1\n1\n"
+    result = sandbox.python(KEEPS_ERRORS, **LOOPBACK)
+    assert result.stdout.data == b"0\n0\n"

@@ -7,6 +7,7 @@
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <netinet/udp.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -44,8 +45,18 @@ constexpr ArgumentTest SocketTypeIs(uint64_t type) {
   return {1, kInt & ~uint64_t{SOCK_CLOEXEC | SOCK_NONBLOCK}, type};
 }
 
+// Some 70 bytes for each descriptor that a thread waits for, charged to nobody,
+// and a descriptor may be given many times. The usual limit of open files.
+constexpr uint64_t kMostPolled = 1024;
+
 // fcntl(2)'s F_NOTIFY, which the C library shows only to GNU programs.
 constexpr uint64_t kDirectoryNotify = 1026;
+
+// SO_TIMESTAMPING is one of two numbers, by the width of time_t.
+constexpr uint64_t kTimestampingNew = 65;
+// Of ipv6(7), in linux/in6.h, which cannot be included beside netinet/in.h.
+constexpr uint64_t kFlowLabelManager = 32;
+constexpr uint64_t kPacketOptions = 6;
 
 // What Debian's headers of the kernel do not know yet: prctl(2) of Linux 6.4,
 // tcp(7) of 6.7. BTRFS_IOC_SYNC is in the kernel's own header only.
@@ -68,6 +79,15 @@ constexpr int kCloneFlags = 0;
 #endif
 
 constexpr ArgumentRule kArgumentRules[] = {
+    {"poll", kAllow, "less than a table", {IntIsIn(1, 0, kMostPolled)}},
+    {"poll", kAllow, "a table", {IntIs(1, kMostPolled)}},
+    {"ppoll", kAllow, "as poll", {IntIsIn(1, 0, kMostPolled)}},
+    {"ppoll", kAllow, "as poll", {IntIs(1, kMostPolled)}},
+    {"select", kAllow, "as poll", {IntIsIn(0, 0, kMostPolled)}},
+    {"select", kAllow, "as poll", {IntIs(0, kMostPolled)}},
+    {"pselect6", kAllow, "as poll", {IntIsIn(0, 0, kMostPolled)}},
+    {"pselect6", kAllow, "as poll", {IntIs(0, kMostPolled)}},
+
     {"clone",
      kAllow,
      "processes and threads",
@@ -211,7 +231,80 @@ constexpr ArgumentRule kArgumentRules[] = {
     {"socketpair", Errno(EPERM), "other types", {IntIs(0, AF_UNIX)}},
 };
 
+// What most of these would hold is charged to nobody.
 constexpr ArgumentRule kInternetSocketRules[] = {
+    {"sendto",
+     Errno(EOPNOTSUPP),
+     "a datagram that waits for the rest of it",
+     {HasAll(3, MSG_MORE)}},
+    {"sendmsg", Errno(EOPNOTSUPP), "the same", {HasAll(2, MSG_MORE)}},
+    {"sendmmsg", Errno(EOPNOTSUPP), "the same", {HasAll(3, MSG_MORE)}},
+    {"setsockopt",
+     Errno(ENOPROTOOPT),
+     "the same",
+     {IntIs(1, SOL_UDP), IntIs(2, UDP_CORK)}},
+    {"setsockopt",
+     Errno(ENOPROTOOPT),
+     "IPsec and L2TP within UDP",
+     {IntIs(1, SOL_UDP), IntIs(2, UDP_ENCAP)}},
+    {"setsockopt",
+     Errno(EOPNOTSUPP),
+     "a notice of each message, until somebody reads it",
+     {IntIs(1, SOL_SOCKET), IntIs(2, SO_ZEROCOPY)}},
+    {"setsockopt",
+     Errno(ENOPROTOOPT),
+     "the same",
+     {IntIs(1, SOL_SOCKET), IntIs(2, SO_TIMESTAMPING)}},
+    {"setsockopt",
+     Errno(ENOPROTOOPT),
+     "the same",
+     {IntIs(1, SOL_SOCKET), IntIs(2, kTimestampingNew)}},
+    // The C library's resolver asks for it, and does without.
+    {"setsockopt",
+     kPretend,
+     "what was sent, kept for as long as nobody reads of its failure",
+     {IntIs(1, IPPROTO_IP), IntIs(2, IP_RECVERR)}},
+    {"setsockopt",
+     kPretend,
+     "the same",
+     {IntIs(1, IPPROTO_IPV6), IntIs(2, IPV6_RECVERR)}},
+    {"setsockopt",
+     Errno(ENOPROTOOPT),
+     "64 KiB of controls for each socket",
+     {IntIs(1, IPPROTO_IPV6), IntIs(2, kPacketOptions)}},
+    {"setsockopt",
+     Errno(ENOPROTOOPT),
+     "flow labels: the host has 4096",
+     {IntIs(1, IPPROTO_IPV6), IntIs(2, kFlowLabelManager)}},
+    {"setsockopt",
+     Errno(ENODEV),
+     "multicast groups: a list that the whole host waits for",
+     {IntIs(1, IPPROTO_IP), IntIs(2, IP_ADD_MEMBERSHIP)}},
+    {"setsockopt",
+     Errno(ENODEV),
+     "the same, and their sources",
+     {IntIs(1, IPPROTO_IP), IntIsIn(2, IP_DROP_MEMBERSHIP, 4)}},
+    {"setsockopt",
+     Errno(ENODEV),
+     "the same",
+     {IntIs(1, IPPROTO_IP), IntIsIn(2, IP_DROP_SOURCE_MEMBERSHIP, 8)}},
+    {"setsockopt",
+     Errno(ENODEV),
+     "the same",
+     {IntIs(1, IPPROTO_IP), IntIs(2, MCAST_MSFILTER)}},
+    {"setsockopt",
+     Errno(ENODEV),
+     "the same",
+     {IntIs(1, IPPROTO_IPV6), IntIsIn(2, IPV6_JOIN_GROUP, 2)}},
+    {"setsockopt",
+     Errno(ENODEV),
+     "the same",
+     {IntIs(1, IPPROTO_IPV6), IntIsIn(2, IP_DROP_SOURCE_MEMBERSHIP, 8)}},
+    {"setsockopt",
+     Errno(ENODEV),
+     "the same",
+     {IntIs(1, IPPROTO_IPV6), IntIs(2, MCAST_MSFILTER)}},
+
     {"socket",
      kAllow,
      "TCP",

@@ -21,10 +21,9 @@ constexpr CallRule kCallRules[] = {
     {kAllow, "mkfifo; devices need a capability and a mount with devices",
      "mknod mknodat"},
     {kAllow, "pipes and waiting for descriptors",
-     "pipe pipe2 splice tee poll ppoll select pselect6 epoll_create "
-     "epoll_create1 epoll_ctl epoll_wait epoll_pwait epoll_pwait2 eventfd "
-     "eventfd2 signalfd signalfd4 timerfd_create timerfd_settime "
-     "timerfd_gettime"},
+     "pipe pipe2 splice tee epoll_create epoll_create1 epoll_ctl epoll_wait "
+     "epoll_pwait epoll_pwait2 eventfd eventfd2 signalfd signalfd4 "
+     "timerfd_create timerfd_settime timerfd_gettime"},
     {kAllow, "memory of one's own, charged to the job's group",
      "brk mmap munmap mremap mprotect msync madvise mincore mlock mlock2 "
      "munlock mlockall munlockall pkey_alloc pkey_free pkey_mprotect mseal "
@@ -65,6 +64,8 @@ constexpr CallRule kCallRules[] = {
 
     // ---- decided by argument rules; otherwise refused
     {Errno(EPERM), "flags that make namespaces", "clone"},
+    {Errno(EINVAL), "more descriptors at a time: memory that no limit counts",
+     "poll ppoll select pselect6"},
     {Errno(EPERM), "ASLR off, READ_IMPLIES_EXEC", "personality"},
     {Errno(EPERM), "limits of another process of the same user", "prlimit64"},
     {Errno(EINVAL), "filters: code that no limit counts, records of the host",

@@ -11,6 +11,7 @@
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <netinet/udp.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
@@ -232,6 +233,23 @@ TEST_P(ProgramArgumentsTest, HugePages) {
   EXPECT_EQ(On("memfd_create", {0, MFD_CLOEXEC | MFD_HUGETLB}), Errno(EPERM));
 }
 
+TEST_P(ProgramArgumentsTest, DescriptorsThatAThreadWaitsFor) {
+  for (const char* call : {"poll", "ppoll", "select", "pselect6"}) {
+    const auto with = [&](uint64_t count) {
+      return call[0] == 'p' && call[1] != 's' ? On(call, {1, count})
+                                              : On(call, {count, 0});
+    };
+    for (const uint64_t count : {0, 1, 1023, 1024}) {
+      EXPECT_EQ(with(count), kAllow) << call << count;
+      EXPECT_EQ(with(kHigh | count), kAllow) << "the kernel sees no such bit";
+    }
+    for (const uint64_t count : {1025, 2047, 2048, 20000}) {
+      EXPECT_EQ(with(count), Errno(EINVAL)) << call << count;
+      EXPECT_EQ(with(kHigh | count), Errno(EINVAL));
+    }
+  }
+}
+
 TEST_P(ProgramArgumentsTest, UnixSockets) {
   for (const char* call : {"socket", "socketpair"}) {
     for (const uint64_t type : {SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET}) {
@@ -248,6 +266,52 @@ TEST_P(ProgramArgumentsTest, UnixSockets) {
       EXPECT_EQ(On(call, {AF_UNIX, type, 0}), Errno(EPERM)) << type;
     }
   }
+}
+
+TEST_P(InternetArgumentsTest, HalfDatagrams) {
+  for (const uint64_t flags : {+MSG_MORE, MSG_MORE | MSG_DONTWAIT}) {
+    for (const uint64_t high : {uint64_t{0}, kHigh}) {
+      EXPECT_EQ(On("sendto", {3, 1, 1, high | flags}), Errno(EOPNOTSUPP));
+      EXPECT_EQ(On("sendmsg", {3, 1, high | flags}), Errno(EOPNOTSUPP));
+      EXPECT_EQ(On("sendmmsg", {3, 1, 1, high | flags}), Errno(EOPNOTSUPP));
+    }
+  }
+  EXPECT_EQ(On("sendto", {3, 1, MSG_MORE, MSG_NOSIGNAL}), kAllow);
+  EXPECT_EQ(On("sendmsg", {3, MSG_MORE, MSG_NOSIGNAL}), kAllow);
+  EXPECT_EQ(On("sendmmsg", {3, 1, MSG_MORE, MSG_NOSIGNAL}), kAllow);
+}
+
+TEST_P(InternetArgumentsTest, OptionsThatHoldMemory) {
+  const auto verdict = [&](uint64_t level, uint64_t option) {
+    const uint32_t found = On("setsockopt", {3, level, option});
+    EXPECT_EQ(On("setsockopt", {3, kHigh | level, kHigh | option}), found);
+    return found;
+  };
+  for (uint64_t option = IP_ADD_MEMBERSHIP; option <= MCAST_MSFILTER;
+       ++option) {
+    EXPECT_EQ(verdict(IPPROTO_IP, option), Errno(ENODEV)) << option;
+    if (option < MCAST_JOIN_GROUP) continue;
+    EXPECT_EQ(verdict(IPPROTO_IPV6, option), Errno(ENODEV)) << option;
+  }
+  EXPECT_EQ(verdict(IPPROTO_IPV6, IPV6_JOIN_GROUP), Errno(ENODEV));
+  EXPECT_EQ(verdict(IPPROTO_IPV6, 6), Errno(ENOPROTOOPT));
+  EXPECT_EQ(verdict(IPPROTO_IPV6, 32), Errno(ENOPROTOOPT));
+  EXPECT_EQ(verdict(SOL_UDP, UDP_CORK), Errno(ENOPROTOOPT));
+  EXPECT_EQ(verdict(SOL_UDP, UDP_ENCAP), Errno(ENOPROTOOPT));
+  EXPECT_EQ(verdict(SOL_SOCKET, SO_ZEROCOPY), Errno(EOPNOTSUPP));
+  EXPECT_EQ(verdict(SOL_SOCKET, 37), Errno(ENOPROTOOPT));
+  EXPECT_EQ(verdict(SOL_SOCKET, 65), Errno(ENOPROTOOPT));
+  EXPECT_EQ(verdict(IPPROTO_IP, IP_RECVERR), kPretend);
+  EXPECT_EQ(verdict(IPPROTO_IPV6, IPV6_RECVERR), kPretend);
+  for (const uint64_t option :
+       {IP_MULTICAST_LOOP, IP_TTL, MCAST_MSFILTER + 1}) {
+    EXPECT_EQ(verdict(IPPROTO_IP, option), kAllow) << option;
+  }
+  for (const uint64_t option : {IPV6_V6ONLY, 19, 22, 34}) {
+    EXPECT_EQ(verdict(IPPROTO_IPV6, option), kAllow) << option;
+  }
+  EXPECT_EQ(verdict(SOL_TCP, TCP_CORK), kAllow);
+  EXPECT_EQ(verdict(SOL_SOCKET, SO_TIMESTAMP), kAllow);
 }
 
 TEST_P(ProgramArgumentsTest, NoOtherFamily) {
