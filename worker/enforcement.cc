@@ -28,13 +28,30 @@ v1::LayerEnforcement* AddLayer(const std::string& layer,
   return row;
 }
 
+void AddUserIds(const SandboxFactory& factory,
+                internal::v1::WorkerReady* ready) {
+  const uint32_t ids_per_sandbox = factory.ids.per_sandbox();
+  std::string mechanism =
+      ids_per_sandbox > 1 ? "a host id range for each sandbox, never host root"
+      : ids_per_sandbox == 1 ? "an id for each sandbox, of those mapped for us"
+                             : "";
+  const bool shares = factory.nested && !mechanism.empty();
+  // All in a user namespace are counted for its maker: kernel/ucount.c.
+  if (shares) {
+    mechanism +=
+        "; shared: what one user may have of inotify, pending signals and, "
+        "unless root, processes";
+  }
+  v1::LayerEnforcement* row = AddLayer("user_ids", mechanism, ready);
+  if (shares) row->set_state(v1::ENFORCEMENT_STATE_DEGRADED);
+}
+
 }  // namespace
 
 void FillEnforcement(const SandboxFactory& factory,
                      internal::v1::WorkerReady* ready) {
   const CgroupMechanisms cgroups = factory.cgroups->mechanisms();
   const int landlock_abi = factory.landlock_abi;
-  const uint32_t ids_per_sandbox = factory.ids.per_sandbox();
   AddLimit(v1::LIMIT_KIND_CPU_TIME, cgroups.cpu_time, ready);
   AddLimit(v1::LIMIT_KIND_WALL_TIME, "CLOCK_MONOTONIC, watched by the worker",
            ready);
@@ -55,12 +72,7 @@ void FillEnforcement(const SandboxFactory& factory,
           "clone3: mnt pid net ipc uts time; unshare: cgroup user",
           factory.sysctl.valid() ? "; user.max_user_namespaces 0 inside" : ""),
       ready);
-  AddLayer(
-      "user_ids",
-      ids_per_sandbox > 1 ? "a host id range for each sandbox, never host root"
-      : ids_per_sandbox == 1 ? "an id for each sandbox, of those mapped for us"
-                             : "",
-      ready);
+  AddUserIds(factory, ready);
   AddLayer("rootfs", "read-only image, tmpfs, pivot_root", ready);
   AddLayer("proc", "subset=pid, hidepid=2", ready);
   AddLayer("devices",

@@ -195,7 +195,7 @@ absl::StatusOr<SandboxFactory> SetUp(const internal::v1::WorkerLaunch& launch,
   const internal::v1::SlotIds& ids = launch.ids();
   factory.ids = IdRanges(ids.first(), ids.count(), ids.per_sandbox());
   factory.init_id = ids.init();
-  factory.lock_mounts = ids.nested();
+  factory.nested = ids.nested();
   factory.landlock_abi = init::LandlockAbi();
   factory.tmp_options = absl::StrCat("mode=1777,size=", sandbox.tmp_bytes(),
                                      ",nr_inodes=", sandbox.tmp_inodes());

@@ -1,12 +1,16 @@
 #include "server/supervisor/user_namespace.h"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <pwd.h>
 #include <sched.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <functional>
@@ -135,17 +139,56 @@ SubordinateIds ReadSubordinateIds(const char* path, uid_t uid) {
                    : SubordinateIds();
 }
 
-// Lines "inside outside count" of the map of this namespace, as those of one
-// below it in which every id means the same.
-std::string SameIds(const std::string& map) {
-  std::string same;
+// Of the map of this namespace.
+struct MapOfSameIds {
+  std::string text;   // for one below it in which every id means the same
+  uint32_t last = 0;  // the highest id
+};
+
+// `map` has lines "inside outside count".
+MapOfSameIds SameIds(const std::string& map) {
+  MapOfSameIds same;
   for (absl::string_view line : absl::StrSplit(map, '\n')) {
     const std::vector<absl::string_view> words =
         absl::StrSplit(line, ' ', absl::SkipEmpty());
-    if (words.size() != 3) continue;
-    absl::StrAppend(&same, words[0], " ", words[0], " ", words[2], "\n");
+    uint32_t first;
+    uint32_t count;
+    if (words.size() != 3 || !absl::SimpleAtoi(words[0], &first) ||
+        !absl::SimpleAtoi(words[2], &count)) {
+      continue;
+    }
+    absl::StrAppend(&same.text, first, " ", first, " ", count, "\n");
+    same.last = std::max(same.last, first + count - 1);
   }
   return same;
+}
+
+// To make a user namespace as `id`, root being who we are: what the kernel
+// counts for anyone in it, it counts for its maker too, so jobs could use up
+// what root may have outside. The same id has to write its maps. The real id
+// stays root's: the kernel then bounds no number of processes for the maker.
+absl::Status BecomeMaker(uint32_t id) {
+  if (seteuid(id) != 0) {
+    return ErrnoStatus(errno, absl::StrCat("seteuid(", id, ")"));
+  }
+  // With root's real id they are still permitted, but no more effective.
+  __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {};
+  if (syscall(SYS_capget, &header, data) != 0) {
+    return ErrnoStatus(errno, "capget");
+  }
+  for (__user_cap_data_struct& half : data) half.effective = half.permitted;
+  if (syscall(SYS_capset, &header, data) != 0) {
+    return ErrnoStatus(errno, "capset");
+  }
+  return absl::OkStatus();
+}
+
+// A change of ids clears it, and then the files in /proc/self are root's of the
+// namespace around: proc(5).
+absl::Status StayDumpable() {
+  if (prctl(PR_SET_DUMPABLE, 1) == 0) return absl::OkStatus();
+  return ErrnoStatus(errno, "prctl(PR_SET_DUMPABLE)");
 }
 
 }  // namespace
@@ -211,12 +254,16 @@ absl::Status EnterUserNamespaceWithAllIds() {
                    ReadFileAt(AT_FDCWD, "/proc/self/uid_map"));
   ASSIGN_OR_RETURN(const std::string gid_map,
                    ReadFileAt(AT_FDCWD, "/proc/self/gid_map"));
+  const MapOfSameIds uids = SameIds(uid_map);
+  const MapOfSameIds gids = SameIds(gid_map);
+  RETURN_IF_ERROR(BecomeMaker(uids.last));
+  RETURN_IF_ERROR(StayDumpable());
   OutsideMapper mapper;
   RETURN_IF_ERROR(mapper.Start([&](pid_t parent) {
     for (const auto& [file, map] :
-         {std::pair("/uid_map", uid_map), std::pair("/gid_map", gid_map)}) {
-      const absl::Status written = WriteControlAt(
-          AT_FDCWD, absl::StrCat("/proc/", parent, file), SameIds(map));
+         {std::pair("/uid_map", uids.text), std::pair("/gid_map", gids.text)}) {
+      const absl::Status written =
+          WriteControlAt(AT_FDCWD, absl::StrCat("/proc/", parent, file), map);
       if (!written.ok()) return ErrnoOf(written);
     }
     return 0;
@@ -228,7 +275,8 @@ absl::Status EnterUserNamespaceWithAllIds() {
     return absl::FailedPreconditionError(
         absl::StrCat("writing its map of ids failed: ", strerror(error)));
   }
-  return absl::OkStatus();
+  if (seteuid(0) != 0) return ErrnoStatus(errno, "becoming root again");
+  return StayDumpable();
 }
 
 }  // namespace paddock

@@ -28,8 +28,9 @@ SubordinateIds FindSubordinateIds(absl::string_view file,
 absl::Status EnterOwnUserNamespace();
 
 // The same for root without the capabilities for more, as in a container: in
-// the new namespace every id means what it means here. Needs CAP_SETUID,
-// CAP_SETGID and CAP_SETFCAP, or the maps are refused.
+// the new namespace every id means what it means here. Its maker is the highest
+// of them, which nobody is likely to have. Needs CAP_SETUID, CAP_SETGID and
+// CAP_SETFCAP, or the maps are refused.
 absl::Status EnterUserNamespaceWithAllIds();
 
 // Whether this is the namespace the host was booted with. Only there are

@@ -66,7 +66,7 @@ def test_the_enforcement_table_says_what_is_missing(api, mode):
     layers = {layer.layer: layer.state for layer in api.info().layers}
     assert layers.pop("user_ids") == (
         enforcement_pb2.ENFORCEMENT_STATE_NONE if mode == "single"
-        else enforcement_pb2.ENFORCEMENT_STATE_ENFORCED)
+        else enforcement_pb2.ENFORCEMENT_STATE_DEGRADED)
     missing = {name for name, state in layers.items()
                if state == enforcement_pb2.ENFORCEMENT_STATE_NONE}
     # The rest is as on this host as root, but for controllers not delegated.

@@ -176,7 +176,7 @@ absl::Status WarmSandbox::Clone(SandboxFactory* factory) {
   setup.program_gid = kProgramId;
   setup.program_host_id = owner;
   setup.drop_groups = factory->ids.per_sandbox() > 0;
-  setup.lock_mounts = factory->lock_mounts;
+  setup.lock_mounts = factory->nested;
   setup.landlock_abi = factory->landlock_abi;
   setup.filter = filter.data();
   setup.filter_length = static_cast<uint16_t>(filter.size());

@@ -40,8 +40,8 @@ struct SandboxFactory {
   std::string name_prefix;  // of cgroups: slot and incarnation
   int64_t sequence = 0;
   IdRanges ids;
-  uint32_t init_id = 0;      // of this slot's init processes: no program's
-  bool lock_mounts = false;  // see SetupPlan
+  uint32_t init_id = 0;  // of this slot's init processes: no program's
+  bool nested = false;   // SlotIds of launch.proto
   int landlock_abi = 0;
   // Whether the memory of sockets on loopback can be held to a limit here.
   bool loopback = false;

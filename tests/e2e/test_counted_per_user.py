@@ -1,0 +1,139 @@
+"""What the kernel counts for each user: from whom a job takes it.
+
+Where root of the host starts paddockd, from nobody. Else paddockd is in a user
+namespace, and the kernel counts all jobs for the maker of that one as well.
+"""
+
+import errno
+import json
+import os
+import subprocess
+import tempfile
+import time
+
+import pytest
+from paddock.v1 import enforcement_pb2
+
+from harness import as_user
+from harness import jobs
+from harness import leftovers
+from harness import paths
+from harness.server import FEW_CAPABILITIES
+from harness.server import Server
+from harness.time_scale import scaled
+
+HOLD_SECONDS = min(scaled(1.5), 10)  # within the default wall time
+# More than the 1024 that a job may have, less than two jobs have.
+PENDING = 1500
+# Enough for one such job and paddockd itself, not for two.
+PROCESSES, PROCESSES_OF_A_JOB = 110, 55
+PROBE = {"/tmp/probe": jobs.probe("exit", 0).inputs[0].source.data}
+FORK_AND_HOLD = (f"for i in $(seq {PROCESSES_OF_A_JOB}); do "
+                 f"sleep {HOLD_SECONDS} & done; wait")
+# Mode of a Server -> whether jobs share with each other, and with whoever
+# started paddockd.
+MODES = {None: (False, False), FEW_CAPABILITIES: (True, False),
+         "range": (True, True)}
+# Nobody but root escapes this one. (The server process of a paddockd of root
+# would share it with whoever else runs under its user.)
+LIMITED = {None: [], FEW_CAPABILITIES: [f"--nproc={PROCESSES}"],
+           "range": [f"--nproc={PROCESSES}"]}
+
+
+@pytest.fixture(params=MODES, scope="module", name="mode", ids=str)
+def _mode(request):
+    return request.param
+
+
+@pytest.fixture(scope="module", name="api")
+def _api(work_directory, mode):
+    directory = tempfile.mkdtemp(dir=work_directory)
+    os.chmod(directory, 0o755)
+    before = leftovers.snapshot()
+    server = Server(
+        directory, {"sandbox": {"profiles": [
+            {"name": "watch", "weakenings": ["inotify"]}]}}, user=mode,
+        wrapper=["prlimit", f"--sigpending={PENDING}", *LIMITED[mode]])
+    yield jobs.Api(server.start().channel)
+    assert server.stop() == 0, server.log()
+    leftovers.assert_none_since(before)
+
+
+def by_the_starter(mode, *probe):
+    """What a probe reports that he runs who started paddockd."""
+    user = as_user.UID if mode == "range" else 0
+    output = subprocess.run(
+        ["prlimit", f"--sigpending={PENDING}", "setpriv", f"--reuid={user}",
+         "--", paths.PROBE, *map(str, probe)], stdout=subprocess.PIPE,
+        check=False).stdout
+    return json.loads(output)
+
+
+def while_held(api, holder, look):
+    """look(), while the job `holder` has what it is after."""
+    call = api.start(holder)
+    time.sleep(HOLD_SECONDS / 2)
+    seen = look()
+    assert not call.done(), "the control: at the same time"
+    held = call.result().result.process
+    assert held.outcome == jobs.SUCCEEDED, held
+    return seen
+
+
+def test_the_table_says_so(api, mode):
+    layer, = (row for row in api.info().layers if row.layer == "user_ids")
+    shares = MODES[mode][0]
+    assert layer.state == (
+        enforcement_pb2.ENFORCEMENT_STATE_DEGRADED if shares
+        else enforcement_pb2.ENFORCEMENT_STATE_ENFORCED)
+    for word in ("inotify", "pending signals", "processes"):
+        assert (word in layer.mechanism) == shares
+
+
+def test_pending_signals(api, mode):
+    def look():
+        return (jobs.probe_report(api.probe("queue-signals", 1024)),
+                by_the_starter(mode, "queue-signals", PENDING + 1))
+
+    alone = look()
+    assert alone[0] == {"done": 1024, "errno": 0}
+    assert 1024 < alone[1]["done"] <= PENDING
+    both = while_held(
+        api, jobs.probe("hold", "signals", HOLD_SECONDS), look)
+    for report, before, shares in zip(both, alone, MODES[mode]):
+        if shares:
+            assert 0 < report["done"] <= PENDING - 1024
+            assert report["errno"] == errno.EAGAIN
+        else:
+            assert report == before
+
+
+def test_inotify_instances(api, mode):
+    def look():
+        return (jobs.probe_report(api.probe("seek", "watchers",
+                                            profile="watch")),
+                by_the_starter(mode, "seek", "watchers"))
+
+    assert [report["errno"] for report in look()] == [errno.ENOENT] * 2
+    both = while_held(api, jobs.probe("hold", "watchers", HOLD_SECONDS,
+                                      profile="watch"), look)
+    assert [report["errno"] for report in both] == [
+        0 if shares else errno.ENOENT for shares in MODES[mode]]
+
+
+def test_processes(api, mode):
+    """What the pids cgroup gives a job can still be missing to it."""
+    def look():
+        return jobs.probe_report(api.probe(
+            "fork", PROCESSES_OF_A_JOB, limits=dict(processes=64)))
+
+    alone = look()
+    assert alone == {"done": PROCESSES_OF_A_JOB, "errno": 0}
+    both = while_held(
+        api, jobs.make_process("/bin/sh", "-c", FORK_AND_HOLD,
+                               limits=dict(processes=64)), look)
+    if mode == "range":
+        assert both["done"] < PROCESSES_OF_A_JOB
+        assert both["errno"] == errno.EAGAIN
+    else:
+        assert both == alone
