@@ -35,6 +35,11 @@ inline std::vector<Weakenings> EverySetOfWeakenings() {
   return sets;
 }
 
+// arm64 has neither poll(2) nor select(2): libc makes others of them.
+inline bool HasCall(absl::string_view name) {
+  return SystemCallNumber(NativeArchitecture(), name).has_value();
+}
+
 // A filter of ours in the evaluator.
 class FilterUnderTest {
  public:

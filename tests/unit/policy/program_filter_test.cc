@@ -23,9 +23,7 @@ std::vector<std::string> Native(absl::string_view names) {
   std::vector<std::string> native;
   for (absl::string_view name : absl::StrSplit(names, ' ', absl::SkipEmpty())) {
     EXPECT_TRUE(IsSystemCallName(name)) << name;
-    if (SystemCallNumber(NativeArchitecture(), name).has_value()) {
-      native.emplace_back(name);
-    }
+    if (HasCall(name)) native.emplace_back(name);
   }
   return native;
 }
@@ -128,7 +126,9 @@ TEST(ProgramFilterTest, AllowsWhatTheWaitingProgramCalls) {
   for (const bool internet_sockets : {false, true}) {
     FilterUnderTest filter = FilterUnderTest::OfPrograms(internet_sockets);
     EXPECT_EQ(filter.VerdictOn("prlimit64", {0}), kAllow);
-    EXPECT_EQ(filter.VerdictOn("poll", {0, 3, ~0ul}), kAllow);
+    if (HasCall("poll")) {
+      EXPECT_EQ(filter.VerdictOn("poll", {0, 3, ~0ul}), kAllow);
+    }
     EXPECT_EQ(filter.VerdictOn("ppoll", {0, 3, ~0ul}), kAllow);
     EXPECT_EQ(filter.VerdictOn("sendmsg", {3, ~0ul, MSG_NOSIGNAL}), kAllow);
   }
