@@ -5,6 +5,7 @@ stops it.
 """
 
 import contextlib
+import errno
 import mmap
 import os
 import threading
@@ -141,3 +142,51 @@ def test_no_socket_keeps_what_it_failed_to_send(sandbox):
     assert host_output("python3", "-c", KEEPS_ERRORS) == b"1\n1\n"
     result = sandbox.python(KEEPS_ERRORS, **LOOPBACK)
     assert result.stdout.data == b"0\n0\n"
+
+
+TIMESTAMP = """
+import socket, struct
+asked = [(socket.SOL_SOCKET, 37, struct.pack("I", 2))]
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as it:
+    it.sendmsg([b"x" * 1000], asked, 0, ("127.0.0.1", 9))
+    # How much its queues hold, the one of errors too.
+    print(struct.unpack("9I", it.getsockopt(1, 55, 36))[0] > 0)
+"""
+# Of these bytes, before anybody looks at what they say.
+CONTROLS = """
+import socket, sys
+near, far = socket.socketpair()
+try:
+    near.sendmsg([b"x"], [(77, 1, bytes(int(sys.argv[1])))])
+    print(0)
+except OSError as error:
+    print(error.errno)
+"""
+CONTROLS_MAXIMUM = 20480
+
+
+def maximum_of(name, new=()):
+    """net.core's of the host, or of a network namespace, where it has one."""
+    output = host_output(*new, "cat", f"/proc/sys/net/core/{name}")
+    return int(output or -1)
+
+
+def test_no_message_stays_for_a_timestamp(sandbox):
+    own = maximum_of("tstamp_allow_data", ["unshare", "-n"]) >= 0
+    assert host_output("python3", "-c", TIMESTAMP, user=65534) == b"True\n"
+    # Not every kernel lets a network namespace have its own: SECURITY.md.
+    expected = b"False\n" if own else b"True\n"
+    assert sandbox.python(TIMESTAMP, **LOOPBACK).stdout.data == expected
+
+
+def test_controls_of_a_message(sandbox):
+    under, over = CONTROLS_MAXIMUM - 100, CONTROLS_MAXIMUM + 100
+    own = maximum_of("optmem_max", ["unshare", "-n"]) >= 0
+    for size in (under, over):
+        fits = maximum_of("optmem_max") > size
+        assert host_output("python3", "-c", CONTROLS, size) == (
+            b"%d\n" % (0 if fits else errno.ENOBUFS))
+        fits = size == under if own else fits
+        assert sandbox.run("/usr/bin/python3", "-c", CONTROLS,
+                           str(size)).stdout.data == (
+            b"%d\n" % (0 if fits else errno.ENOBUFS))

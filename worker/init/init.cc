@@ -126,6 +126,31 @@ bool SetNames(const SetupPlan& plan) {
                  "localdomain", 11);
 }
 
+// What a message asks the kernel to keep is charged to nobody: its controls
+// while it waits, and with SO_TIMESTAMPING among them a copy of it all:
+// socket(7). Where the kernel has one for all network namespaces, theirs cannot
+// be written.
+bool LimitSockets(int sysctl_fd) {
+  if (sysctl_fd < 0) return true;  // the host gives us none
+  constexpr struct {
+    const char* file;
+    const char* value;
+    size_t length;
+  } kSettings[] = {
+      {"net/core/optmem_max", "20480", 5},  // as it was until Linux 6.7
+      {"net/core/tstamp_allow_data", "0", 1},
+  };
+  for (const auto& [file, value, length] : kSettings) {
+    const int fd = openat(sysctl_fd, file, O_WRONLY | O_CLOEXEC);
+    if (fd < 0 && (errno == ENOENT || errno == EACCES)) continue;
+    if (fd < 0 || write(fd, value, length) != static_cast<ssize_t>(length)) {
+      return false;
+    }
+    close(fd);
+  }
+  return true;
+}
+
 bool LoopbackUp() {
   const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return false;
@@ -220,6 +245,7 @@ void RunSandboxInit(const SetupPlan& plan) {
   step.Run(kPassDescriptors, PassDirectories(plan));
   step.Run(kPivotRoot, PivotRoot());  // from here on no host path exists
   step.Run(kSetHostname, SetNames(plan));
+  step.Run(kLimitSockets, LimitSockets(plan.sysctl_fd));
   if (plan.loopback) step.Run(kLoopbackUp, LoopbackUp());
 
   // Blocked before the clone, or the end of a program that dies at once is

@@ -26,6 +26,7 @@ enum class SetupStep : uint32_t {
   kPassDescriptors,
   kPivotRoot,
   kSetHostname,
+  kLimitSockets,
   kLoopbackUp,
   kCloneProgram,
   kDropInitPrivileges,
@@ -88,6 +89,8 @@ constexpr const char* SetupStepName(SetupStep step) {
       return "pivot_root";
     case SetupStep::kSetHostname:
       return "set_hostname";
+    case SetupStep::kLimitSockets:
+      return "limit_sockets";
     case SetupStep::kLoopbackUp:
       return "loopback_up";
     case SetupStep::kCloneProgram:
