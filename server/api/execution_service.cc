@@ -98,8 +98,8 @@ class ExecuteCall final : public grpc::ServerUnaryReactor {
           "job.process.network",
           "this host does not tell what sockets on a loopback interface hold, "
           "so nothing can hold them to the memory limit; the operator can "
-          "load the module tcp_diag and start the service again, the log at "
-          "its start says more");
+          "load the modules tcp_diag and udp_diag and start the service again; "
+          "the log at its start says more");
     }
     return true;
   }

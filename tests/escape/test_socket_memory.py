@@ -179,6 +179,20 @@ def test_no_message_stays_for_a_timestamp(sandbox):
     assert sandbox.python(TIMESTAMP, **LOOPBACK).stdout.data == expected
 
 
+def test_memory_of_messages_that_stay_for_a_timestamp(sandbox):
+    own = maximum_of("tstamp_allow_data", ["unshare", "-n"]) >= 0
+    assert on_host("hog-timestamps", OVER)["errno"] == 0
+    result, _ = fill_sockets(sandbox, "hog-timestamps", OVER, 512)
+    if own:
+        assert jobs.probe_report(result) == {"done": 0, "errno": errno.EAGAIN}
+        return
+    control, _ = fill_sockets(sandbox, "hog-timestamps", UNDER, 512)
+    assert control.outcome == jobs.SUCCEEDED, control
+    assert result.outcome == result_pb2.OUTCOME_MEMORY_LIMIT_EXCEEDED, result
+    assert control.usage.peak_memory_bytes >= UNDER
+    assert result.usage.peak_memory_bytes > LIMIT
+
+
 def test_controls_of_a_message(sandbox):
     under, over = CONTROLS_MAXIMUM - 100, CONTROLS_MAXIMUM + 100
     own = maximum_of("optmem_max", ["unshare", "-n"]) >= 0

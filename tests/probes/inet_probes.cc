@@ -1,5 +1,6 @@
 // Ways to hold BYTES in the buffers of sockets on the loopback interface. They
 // go on as long as sockets take any, and then hold for a moment what they have.
+#include <linux/net_tstamp.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -7,6 +8,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 
 #include "tests/probes/burn.h"
 #include "tests/probes/probe.h"
@@ -126,6 +128,14 @@ int HogBacklog(char** arguments) {
   return Held(done, 0);
 }
 
+// What `fd` has received or keeps for SO_TIMESTAMPING; or -1.
+int64_t QueuedOf(int fd) {
+  uint32_t figures[SK_MEMINFO_VARS] = {};
+  socklen_t length = sizeof(figures);
+  if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, figures, &length) != 0) return -1;
+  return figures[SK_MEMINFO_RMEM_ALLOC];
+}
+
 // Sockets that send to themselves and never read. A send that finds no room
 // succeeds all the same, so the kernel is asked what the datagrams take.
 int HogUdp(char** arguments) {
@@ -141,15 +151,56 @@ int HogUdp(char** arguments) {
     }
     static char datagram[4 << 10];
     for (int i = 0; i < 100; ++i) send(fd, datagram, sizeof(datagram), 0);
-    uint32_t figures[SK_MEMINFO_VARS] = {};
-    socklen_t length = sizeof(figures);
-    if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, figures, &length) != 0) {
-      return Held(done, errno);
+    const int64_t added = QueuedOf(fd);
+    if (added < 0) return Held(done, errno);
+    done += added;
+    if (progress.Stalls(added)) return Held(done, EAGAIN);
+  }
+  return Held(done, 0);
+}
+
+// One datagram to where nobody listens, and to be told of when it is sent.
+void SendStamped(int fd) {
+  static char datagram[4 << 10];
+  alignas(cmsghdr) char controls[CMSG_SPACE(sizeof(uint32_t))] = {};
+  iovec data = {datagram, sizeof(datagram)};
+  msghdr message = {};
+  message.msg_iov = &data;
+  message.msg_iovlen = 1;
+  message.msg_control = controls;
+  message.msg_controllen = sizeof(controls);
+  cmsghdr* control = CMSG_FIRSTHDR(&message);
+  control->cmsg_level = SOL_SOCKET;
+  control->cmsg_type = SO_TIMESTAMPING;
+  control->cmsg_len = CMSG_LEN(sizeof(uint32_t));
+  const uint32_t asked = SOF_TIMESTAMPING_TX_SOFTWARE;
+  memcpy(CMSG_DATA(control), &asked, sizeof(asked));
+  sendmsg(fd, &message, MSG_DONTWAIT);
+}
+
+// Copies of what was sent, for whom nobody asks.
+int HogTimestamps(char** arguments) {
+  const int64_t bytes = ParseNumber(arguments[0]);
+  sockaddr_in nowhere = {};
+  nowhere.sin_family = AF_INET;
+  nowhere.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  nowhere.sin_port = htons(9);
+  Progress progress;
+  int64_t done = 0;
+  while (done < bytes) {
+    const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) return Held(done, errno);
+    const int large = 1 << 20;
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &large, sizeof(large));
+    // A second one that failed would be an error to be told first.
+    for (int i = 0; i < 200; ++i) {
+      connect(fd, reinterpret_cast<sockaddr*>(&nowhere), sizeof(nowhere));
+      SendStamped(fd);
     }
-    done += figures[SK_MEMINFO_RMEM_ALLOC];
-    if (progress.Stalls(figures[SK_MEMINFO_RMEM_ALLOC])) {
-      return Held(done, EAGAIN);
-    }
+    const int64_t added = QueuedOf(fd);
+    if (added < 0) return Held(done, errno);
+    done += added;
+    if (progress.Stalls(added)) return Held(done, EAGAIN);
   }
   return Held(done, 0);
 }
@@ -160,6 +211,7 @@ const Probe kInetProbes[] = {
     {"hog-tcp", 1, "BYTES", HogTcp},
     {"hog-backlog", 1, "BYTES", HogBacklog},
     {"hog-udp", 1, "BYTES", HogUdp},
+    {"hog-timestamps", 1, "BYTES", HogTimestamps},
     {nullptr, 0, nullptr, nullptr},
 };
 

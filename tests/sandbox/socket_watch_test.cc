@@ -97,7 +97,7 @@ TEST_P(SocketWatchTest, CountsWhatNobodyHasAccepted) {
     UpLoopback();
     const UniqueFd diag = OpenDiag();
     const auto bytes = [&diag] {
-      return UnchargedSocketMemory(diag.get()).value_or(-1);
+      return ReadSocketMemory(diag.get())->unowned;
     };
     EXPECT_EQ(bytes(), 0);
     Connections connections(GetParam());
@@ -116,9 +116,9 @@ TEST_P(SocketWatchTest, CountsTheConnectionsOfClosedSockets) {
     const UniqueFd diag = OpenDiag();
     Connections connections(GetParam());
     connections.near.clear();
-    EXPECT_GE(*UnchargedSocketMemory(diag.get()), kConnections * kSent);
+    EXPECT_GE(ReadSocketMemory(diag.get())->unowned, kConnections * kSent);
     connections.listener.Reset();  // resets them
-    EXPECT_LT(*UnchargedSocketMemory(diag.get()), kConnections * kSent);
+    EXPECT_LT(ReadSocketMemory(diag.get())->unowned, kConnections * kSent);
   }).join();
 }
 
@@ -136,9 +136,28 @@ TEST_P(SocketWatchTest, CountsWhatIsLeftOfConnections) {
     }
     connections.near.clear();
     connections.far.clear();
-    const int64_t left = *UnchargedSocketMemory(diag.get());
+    const int64_t left = ReadSocketMemory(diag.get())->unowned;
     EXPECT_GE(left, kConnections * 256);
     EXPECT_LE(left, kConnections * 1024);
+  }).join();
+}
+
+TEST_P(SocketWatchTest, CountsDatagrams) {
+  std::thread([] {
+    ASSERT_EQ(unshare(CLONE_NEWNET), 0);
+    UpLoopback();
+    const UniqueFd diag = OpenDiag();
+    const UniqueFd fd(socket(GetParam(), SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    Address address(GetParam());
+    socklen_t size = address.size();
+    EXPECT_EQ(bind(fd.get(), address.get(), size), 0);
+    EXPECT_EQ(getsockname(fd.get(), address.get(), &size), 0);
+    EXPECT_EQ(ReadSocketMemory(diag.get())->owned, 0);
+    const std::string data(kSent, 'x');
+    EXPECT_EQ(sendto(fd.get(), data.data(), kSent, 0, address.get(), size),
+              kSent);
+    EXPECT_GE(ReadSocketMemory(diag.get())->owned, kSent);
+    EXPECT_EQ(ReadSocketMemory(diag.get())->unowned, 0);
   }).join();
 }
 
@@ -149,8 +168,9 @@ TEST_P(SocketWatchTest, OtherNamespacesAreNotCounted) {
     ASSERT_EQ(unshare(CLONE_NEWNET), 0);
     UpLoopback();
     const Connections connections(GetParam());
-    EXPECT_EQ(*UnchargedSocketMemory(diag.get()), 0);
-    EXPECT_GE(*UnchargedSocketMemory(OpenDiag().get()), kConnections * kSent);
+    EXPECT_EQ(ReadSocketMemory(diag.get())->unowned, 0);
+    EXPECT_GE(ReadSocketMemory(OpenDiag().get())->unowned,
+              kConnections * kSent);
   }).join();
 }
 
@@ -162,7 +182,7 @@ INSTANTIATE_TEST_SUITE_P(Families, SocketWatchTest,
 
 TEST(SocketWatchErrors, WhatIsNoSuchSocketIsAnError) {
   const UniqueFd fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  EXPECT_FALSE(UnchargedSocketMemory(fd.get()).ok());
+  EXPECT_FALSE(ReadSocketMemory(fd.get()).ok());
 }
 
 }  // namespace

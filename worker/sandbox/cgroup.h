@@ -54,8 +54,8 @@ class SandboxCgroup {
   virtual void ReadFigures(UsageFigures* figures) = 0;
   // Bytes the group is charged for now. 0 if that cannot be read.
   virtual int64_t MemoryInUse() = 0;
-  // The part of it that met no limit of its own: sockets on cgroup v1.
-  virtual int64_t SocketMemoryApart() = 0;
+  // The part of it that TCP and UDP sockets take.
+  virtual int64_t SocketMemoryCharged() = 0;
   // Without the pages of files, which the kernel drops where it needs memory.
   virtual int64_t MemoryHeld() = 0;
 

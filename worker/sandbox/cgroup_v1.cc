@@ -166,9 +166,9 @@ class CgroupV1 : public SandboxCgroup {
 
   int64_t MemoryInUse() override {
     return Of("memory").ReadNumber("memory.usage_in_bytes").value_or(0) +
-           SocketMemoryApart();
+           SocketMemoryCharged();
   }
-  int64_t SocketMemoryApart() override {
+  int64_t SocketMemoryCharged() override {
     return SocketMemory(kSocketUsageFile);
   }
   int64_t MemoryHeld() override {

@@ -113,7 +113,9 @@ class CgroupV2 : public SandboxCgroup {
   int64_t MemoryInUse() override {
     return dir().ReadNumber("memory.current").value_or(0);
   }
-  int64_t SocketMemoryApart() override { return 0; }
+  int64_t SocketMemoryCharged() override {
+    return dir().ReadKey("memory.stat", "sock").value_or(0);
+  }
   int64_t MemoryHeld() override {
     return MemoryInUse() - FileMemory().value_or(0);
   }

@@ -122,7 +122,7 @@ absl::StatusOr<WarmSandbox> WarmSandbox::Build(SandboxFactory* factory,
   if (status.ok() && kind.loopback) {
     *failed_step = SetupStep::kWatchSockets;
     // Here, where it can fail; and the kernel loads what it needs for it.
-    status = UnchargedSocketMemory(sandbox.parts_.socket_diag_.get()).status();
+    status = ReadSocketMemory(sandbox.parts_.socket_diag_.get()).status();
   }
   sandbox.parts_.cgroup_->CloseJoinFiles();
   if (!status.ok()) {

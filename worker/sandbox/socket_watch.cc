@@ -4,10 +4,12 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -34,69 +36,98 @@ constexpr int64_t kRemnantBytes = 512;
 
 constexpr uint32_t Bit(int number) { return uint32_t{1} << number; }
 
-// With a socket of the program's, everything is charged. One that was accepted
-// and closed never comes back to the first two of these states.
-constexpr uint32_t kConnectionStates =
-    Bit(TCP_ESTABLISHED) | Bit(TCP_CLOSE_WAIT);
-constexpr uint32_t kRemnantStates =
+// With no descriptor of the program's. One that was accepted and closed never
+// comes back to these states.
+constexpr uint32_t kWaitsForAccept = Bit(TCP_ESTABLISHED) | Bit(TCP_CLOSE_WAIT);
+constexpr uint32_t kRemnants =
     Bit(TCP_SYN_RECV) | Bit(TCP_FIN_WAIT2) | Bit(TCP_TIME_WAIT);
+// A listener holds nothing itself, and the kernel has a table more for those.
+constexpr uint32_t kTcpStates = kWaitsForAccept | kRemnants |
+                                Bit(TCP_SYN_SENT) | Bit(TCP_FIN_WAIT1) |
+                                Bit(TCP_LAST_ACK) | Bit(TCP_CLOSING);
 
-// TCPDIAG_GETSOCK, unlike its successor, asks for IPv4 and IPv6 at once.
-absl::Status SendRequest(int diag) {
+template <typename Request>
+absl::Status Ask(int diag, uint16_t type, const Request& request) {
   struct {
     nlmsghdr header;
-    inet_diag_req request;
+    Request request;
   } message = {};
   message.header.nlmsg_len = sizeof(message);
-  message.header.nlmsg_type = TCPDIAG_GETSOCK;
+  message.header.nlmsg_type = type;
   message.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-  message.request.idiag_ext = Bit(INET_DIAG_SKMEMINFO - 1);
-  message.request.idiag_states = kConnectionStates | kRemnantStates;
+  message.request = request;
   if (send(diag, &message, sizeof(message), 0) != sizeof(message)) {
     return ErrnoStatus(errno, "asking sock_diag");
   }
   return absl::OkStatus();
 }
 
-int64_t BuffersOf(const nlmsghdr* header, const inet_diag_msg* message) {
+// Unlike its successor, this asks for IPv4 and IPv6 at once, which halves what
+// the kernel has to walk.
+absl::Status AskForTcp(int diag) {
+  inet_diag_req request = {};
+  request.idiag_ext = Bit(INET_DIAG_SKMEMINFO - 1);
+  request.idiag_states = kTcpStates;
+  return Ask(diag, TCPDIAG_GETSOCK, request);
+}
+
+absl::Status AskForUdp(int diag, uint8_t family) {
+  inet_diag_req_v2 request = {};
+  request.sdiag_family = family;
+  request.sdiag_protocol = IPPROTO_UDP;
+  request.idiag_ext = Bit(INET_DIAG_SKMEMINFO - 1);
+  request.idiag_states = ~uint32_t{0};
+  return Ask(diag, SOCK_DIAG_BY_FAMILY, request);
+}
+
+// Of SK_MEMINFO_*. A TCP socket's wmem_alloc counts copies of what is queued.
+using Figures = std::array<uint32_t, SK_MEMINFO_VARS>;
+int64_t BuffersOf(const Figures& figures, bool tcp) {
+  return int64_t{figures[SK_MEMINFO_RMEM_ALLOC]} +
+         figures[SK_MEMINFO_FWD_ALLOC] +
+         figures[tcp ? SK_MEMINFO_WMEM_QUEUED : SK_MEMINFO_WMEM_ALLOC] +
+         figures[SK_MEMINFO_BACKLOG];
+}
+
+// All 0 for what is less than a socket.
+Figures FiguresOf(const nlmsghdr* header, const inet_diag_msg* message) {
+  Figures figures = {};
   int left = static_cast<int>(header->nlmsg_len) -
              static_cast<int>(NLMSG_LENGTH(sizeof(*message)));
   const auto* attribute = reinterpret_cast<const rtattr*>(message + 1);
   for (; RTA_OK(attribute, left); attribute = RTA_NEXT(attribute, left)) {
     if (attribute->rta_type != INET_DIAG_SKMEMINFO) continue;
-    uint32_t figures[SK_MEMINFO_VARS] = {};
-    memcpy(figures, RTA_DATA(attribute),
+    memcpy(figures.data(), RTA_DATA(attribute),
            std::min<size_t>(sizeof(figures), RTA_PAYLOAD(attribute)));
-    return int64_t{figures[SK_MEMINFO_RMEM_ALLOC]} +
-           figures[SK_MEMINFO_WMEM_QUEUED] + figures[SK_MEMINFO_BACKLOG];
   }
-  return 0;
+  return figures;
 }
 
-int64_t UnchargedBytes(const nlmsghdr* header) {
+void Add(const nlmsghdr* header, bool tcp, SocketMemory* sum) {
   const auto* message = static_cast<const inet_diag_msg*>(NLMSG_DATA(header));
-  if (message->idiag_inode != 0) return 0;
-  if ((kConnectionStates & Bit(message->idiag_state)) == 0) {
-    return kRemnantBytes;
+  const int64_t buffers = BuffersOf(FiguresOf(header, message), tcp);
+  const bool orphan = tcp && message->idiag_inode == 0;
+  if (orphan && (kWaitsForAccept & Bit(message->idiag_state)) != 0) {
+    sum->unowned += kConnectionBytes + buffers;
+    return;
   }
-  return kConnectionBytes + BuffersOf(header, message);
+  sum->owned += buffers;
+  if (orphan && (kRemnants & Bit(message->idiag_state)) != 0) {
+    sum->unowned += kRemnantBytes;
+  }
 }
 
 absl::Status ErrorOf(int error) {
   if (error != ENOENT && error != EOPNOTSUPP) {
-    return ErrnoStatus(error, "sock_diag of TCP sockets");
+    return ErrnoStatus(error, "sock_diag of sockets");
   }
   return absl::FailedPreconditionError(
-      "the kernel has no tcp_diag to tell what the sockets of a program with a "
-      "loopback interface hold: load it with modprobe(8), or build it "
-      "(CONFIG_INET_TCP_DIAG)");
+      "the kernel has no tcp_diag or no udp_diag to tell what the sockets of a "
+      "program with a loopback interface hold: load them with modprobe(8), or "
+      "build them (CONFIG_INET_TCP_DIAG, CONFIG_INET_UDP_DIAG)");
 }
 
-}  // namespace
-
-absl::StatusOr<int64_t> UnchargedSocketMemory(int diag) {
-  RETURN_IF_ERROR(SendRequest(diag));
-  int64_t bytes = 0;
+absl::Status ReadAnswer(int diag, bool tcp, SocketMemory* sum) {
   for (;;) {
     alignas(nlmsghdr) char buffer[32 << 10];
     const ssize_t received = recv(diag, buffer, sizeof(buffer), 0);
@@ -105,21 +136,34 @@ absl::StatusOr<int64_t> UnchargedSocketMemory(int diag) {
     auto left = static_cast<uint32_t>(received);
     const auto* header = reinterpret_cast<const nlmsghdr*>(buffer);
     for (; NLMSG_OK(header, left); header = NLMSG_NEXT(header, left)) {
-      if (header->nlmsg_type == NLMSG_DONE) return bytes;
+      if (header->nlmsg_type == NLMSG_DONE) return absl::OkStatus();
       if (header->nlmsg_type == NLMSG_ERROR) {
         return ErrorOf(
             -static_cast<const nlmsgerr*>(NLMSG_DATA(header))->error);
       }
-      bytes += UnchargedBytes(header);
+      Add(header, tcp, sum);
     }
   }
+}
+
+}  // namespace
+
+absl::StatusOr<SocketMemory> ReadSocketMemory(int diag) {
+  SocketMemory sum;
+  RETURN_IF_ERROR(AskForTcp(diag));
+  RETURN_IF_ERROR(ReadAnswer(diag, /*tcp=*/true, &sum));
+  for (const uint8_t family : {AF_INET, AF_INET6}) {
+    RETURN_IF_ERROR(AskForUdp(diag, family));
+    RETURN_IF_ERROR(ReadAnswer(diag, /*tcp=*/false, &sum));
+  }
+  return sum;
 }
 
 absl::Status CheckSocketMemoryIsTold() {
   const UniqueFd diag(
       socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
   if (!diag.valid()) return ErrnoStatus(errno, "a socket for sock_diag");
-  return UnchargedSocketMemory(diag.get()).status();
+  return ReadSocketMemory(diag.get()).status();
 }
 
 SocketWatch::SocketWatch(int diag, SandboxCgroup* cgroup, int64_t memory_bytes)
@@ -130,9 +174,13 @@ SocketWatch::SocketWatch(int diag, SandboxCgroup* cgroup, int64_t memory_bytes)
 
 absl::StatusOr<bool> SocketWatch::Look(absl::Duration now) {
   const absl::Time begin = absl::Now();
-  ASSIGN_OR_RETURN(const int64_t uncharged, UnchargedSocketMemory(diag_));
+  ASSIGN_OR_RETURN(const SocketMemory sockets, ReadSocketMemory(diag_));
   bool passed = false;
-  if (uncharged > 0 || cgroup_->SocketMemoryApart() > 0) {
+  if (sockets.owned + sockets.unowned > 0) {
+    // Less the part of them that the group is charged for.
+    const int64_t uncharged =
+        sockets.unowned +
+        std::max<int64_t>(0, sockets.owned - cgroup_->SocketMemoryCharged());
     peak_bytes_ = std::max(peak_bytes_, cgroup_->MemoryInUse() + uncharged);
     passed = cgroup_->MemoryHeld() + uncharged > memory_bytes_;
   }

@@ -9,12 +9,19 @@
 
 namespace paddock {
 
-// Bytes of TCP sockets that the kernel charges to no control group. What a
-// connection has received belongs to nobody until it is accepted, and what is
-// left of one that was closed was made by an interrupt. `diag` is a
-// NETLINK_SOCK_DIAG socket (sock_diag(7)) made in the network namespace in
-// question. FailedPrecondition where the kernel has no tcp_diag.
-absl::StatusOr<int64_t> UnchargedSocketMemory(int diag);
+// Bytes of all TCP and UDP sockets of a network namespace.
+struct SocketMemory {
+  // Of sockets that a program has, or had. Charged to its control group, but
+  // for copies that wait to be told of: of messages sent, for SO_TIMESTAMPING.
+  int64_t owned = 0;
+  // Charged to nobody: what a connection has received belongs to no group until
+  // it is accepted, and what is left of a closed one was made by an interrupt.
+  int64_t unowned = 0;
+};
+
+// `diag` is a NETLINK_SOCK_DIAG socket (sock_diag(7)) made in the namespace in
+// question. FailedPrecondition where the kernel has no tcp_diag or udp_diag.
+absl::StatusOr<SocketMemory> ReadSocketMemory(int diag);
 
 // Whether the kernel tells; where it can, it loads what it needs for that.
 absl::Status CheckSocketMemoryIsTold();
