@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <linux/btrfs.h>
 #include <linux/fscrypt.h>
 #include <linux/memfd.h>
@@ -179,6 +180,10 @@ constexpr ArgumentRule kArgumentRules[] = {
      Errno(EPERM),
      "keeps the other half of a core from every other job",
      {IntIs(0, PR_SCHED_CORE)}},
+    {"fadvise64",
+     kPretend,
+     "drops the pages of an image that other jobs would find",
+     {IntIs(3, POSIX_FADV_DONTNEED)}},
     {"fcntl", Errno(EPERM), "as inotify", {IntIs(1, kDirectoryNotify)}},
 
     {"prctl",

@@ -1,4 +1,5 @@
 // Calls that the filter of programs judges by their arguments.
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <linux/audit.h>
@@ -181,12 +182,14 @@ TEST_P(ProgramArgumentsTest, FiltersOfItsOwn) {
   EXPECT_EQ(On("setsockopt", {3, SOL_SOCKET, SO_REUSEPORT}), kAllow);
 }
 
-TEST_P(ProgramArgumentsTest, FlushesOfTheDiskOfAnImage) {
+TEST_P(ProgramArgumentsTest, FlushesOfAnImage) {
   for (const uint64_t request : {0x9408ul, 0x80089418ul}) {
     EXPECT_EQ(On("ioctl", {3, request}), Errno(EPERM));
     EXPECT_EQ(On("ioctl", {3, kHigh | request}), Errno(EPERM));
   }
   EXPECT_EQ(On("ioctl", {3, FICLONE}), kAllow);
+  EXPECT_EQ(On("fadvise64", {3, 0, 0, kHigh | POSIX_FADV_DONTNEED}), kPretend);
+  EXPECT_EQ(On("fadvise64", {3, 0, 0, POSIX_FADV_WILLNEED}), kAllow);
 }
 
 TEST_P(ProgramArgumentsTest, LayersOverTcp) {
@@ -311,7 +314,6 @@ TEST_P(InternetArgumentsTest, OptionsThatHoldMemory) {
   for (const uint64_t option : {IPV6_V6ONLY, 19, 22, 34}) {
     EXPECT_EQ(verdict(IPPROTO_IPV6, option), kAllow) << option;
   }
-  EXPECT_EQ(verdict(SOL_TCP, TCP_CORK), kAllow);
   EXPECT_EQ(verdict(SOL_SOCKET, SO_TIMESTAMP), kAllow);
 }
 
