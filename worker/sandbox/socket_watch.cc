@@ -80,11 +80,12 @@ absl::Status AskForUdp(int diag, uint8_t family) {
   return Ask(diag, SOCK_DIAG_BY_FAMILY, request);
 }
 
-// Of SK_MEMINFO_*. A TCP socket's wmem_alloc counts copies of what is queued.
+// Of SK_MEMINFO_*. A TCP socket's wmem_alloc counts copies of what is queued;
+// what a socket has charged ahead (fwd_alloc) is an int for the kernel.
 using Figures = std::array<uint32_t, SK_MEMINFO_VARS>;
 int64_t BuffersOf(const Figures& figures, bool tcp) {
   return int64_t{figures[SK_MEMINFO_RMEM_ALLOC]} +
-         figures[SK_MEMINFO_FWD_ALLOC] +
+         static_cast<int32_t>(figures[SK_MEMINFO_FWD_ALLOC]) +
          figures[tcp ? SK_MEMINFO_WMEM_QUEUED : SK_MEMINFO_WMEM_ALLOC] +
          figures[SK_MEMINFO_BACKLOG];
 }
@@ -117,7 +118,8 @@ void Add(const nlmsghdr* header, bool tcp, SocketMemory* sum) {
   }
 }
 
-absl::Status ErrorOf(int error) {
+absl::Status StatusOf(int error) {
+  if (error == 0) return absl::OkStatus();
   if (error != ENOENT && error != EOPNOTSUPP) {
     return ErrnoStatus(error, "sock_diag of sockets");
   }
@@ -136,10 +138,12 @@ absl::Status ReadAnswer(int diag, bool tcp, SocketMemory* sum) {
     auto left = static_cast<uint32_t>(received);
     const auto* header = reinterpret_cast<const nlmsghdr*>(buffer);
     for (; NLMSG_OK(header, left); header = NLMSG_NEXT(header, left)) {
-      if (header->nlmsg_type == NLMSG_DONE) return absl::OkStatus();
-      if (header->nlmsg_type == NLMSG_ERROR) {
-        return ErrorOf(
-            -static_cast<const nlmsgerr*>(NLMSG_DATA(header))->error);
+      // The end of a dump has an errno too. Both begin with it, negative.
+      if (header->nlmsg_type == NLMSG_DONE ||
+          header->nlmsg_type == NLMSG_ERROR) {
+        int error = 0;
+        memcpy(&error, NLMSG_DATA(header), sizeof(error));
+        return StatusOf(-error);
       }
       Add(header, tcp, sum);
     }
