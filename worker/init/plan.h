@@ -62,8 +62,7 @@ static_assert(std::is_trivially_copyable_v<SetupPlan>);
 // First field of every report, init's and the program's.
 enum class ReportKind : uint32_t {
   // init, with descriptors: /work, /tmp, /dev/shm; with a loopback interface
-  // also
-  // a NETLINK_SOCK_DIAG socket of its network namespace.
+  // also a NETLINK_SOCK_DIAG socket of its network namespace.
   kDirectories = 1,
   // init: waits for the program to end.
   kInitReady = 2,
