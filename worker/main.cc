@@ -23,6 +23,7 @@
 #include "worker/base/status_macros.h"
 #include "worker/init/landlock.h"
 #include "worker/policy/seccomp_policy.h"
+#include "worker/policy/system_calls.h"
 #include "worker/profiles.h"
 #include "worker/sandbox/clone_probe.h"
 #include "worker/sandbox/privileges.h"
@@ -176,6 +177,7 @@ absl::StatusOr<SandboxFactory> SetUp(const internal::v1::WorkerLaunch& launch,
   factory.confinement = confinement;
   Weakenings weakenings;
   ASSIGN_OR_RETURN(factory.profiles, MakeProfiles(sandbox, &weakenings));
+  factory.architecture = NativeArchitecture();
   ASSIGN_OR_RETURN(const std::vector<sock_filter> own_filter,
                    CompileWorkerFilter(weakenings));
   RETURN_IF_ERROR(EnterPrivateNamespaces());

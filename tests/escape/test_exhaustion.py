@@ -8,15 +8,12 @@ probe just under the limit, which has to succeed.
 import dataclasses
 import errno
 import subprocess
-import tempfile
 import time
 
 import pytest
 from paddock.v1 import process_pb2
 from paddock.v1 import result_pb2
 
-from attack import attacks
-from attack import calls
 from attack import on_host
 from host_helper import helper
 from harness import jobs
@@ -132,48 +129,6 @@ def test_memory_of_thread_stacks(sandbox):
     bomb("", ("threads", 3000), ("threads", 500),
          R.OUTCOME_MEMORY_LIMIT_EXCEEDED, "MEMORY", memory_bytes=LIMIT,
          processes=4000).check(sandbox)
-
-
-# The three entries that every access list has, acl(5).
-ACCESS_LIST = "i:2,0x70001,-1,0x70004,-1,0x70020,-1 28 0"
-
-
-@attacks(
-    calls("access_list", f"setxattr s:{{dir}} s:system.posix_acl_access "
-          f"{ACCESS_LIST}", inside=errno.EOPNOTSUPP),
-    calls("default_list", "openat -100 s:{dir} 0", "fsetxattr $0 "
-          f"s:system.posix_acl_default {ACCESS_LIST}",
-          inside=errno.EOPNOTSUPP),
-)
-def test_no_memory_beside_what_is_counted(sandbox, attack):
-    """Of 64 KiB each, for any number of inodes, and charged to nobody."""
-    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
-        attack.check(sandbox, dict(dir=folder), dict(dir="/work"))
-
-
-MOST_POLLED = 1024
-
-
-def wait_for(name, line):
-    """On a host that lets a process have that many descriptors."""
-    return calls(name, line, inside=errno.EINVAL,
-                 prepare=f"ulimit -n {2 * MOST_POLLED}")
-
-
-@attacks(
-    wait_for("poll", "poll z: {count} 0"),
-    wait_for("ppoll", "ppoll z: {count} w:0,0 0"),
-    wait_for("select", "select {count} 0 0 0 w:0,0"),
-    wait_for("pselect6", "pselect6 {count} 0 0 0 w:0,0 0"),
-)
-def test_no_memory_beside_what_is_counted_while_a_thread_waits(sandbox,
-                                                               attack):
-    over, most = dict(count=MOST_POLLED + 1), dict(count=MOST_POLLED)
-    limits = {**ROOMY, "open_files": 2 * MOST_POLLED}
-    attack.check(sandbox, over, over, limits=limits)
-    line = attack.calls[0].format_map(most)
-    assert sandbox.report("calls", line, limits=limits) == {
-        "done": 1, "errno": 0}
 
 
 # 35. Processes and threads.

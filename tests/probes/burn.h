@@ -37,6 +37,7 @@ inline void SleepFor(double seconds) {
 struct Shared {
   std::atomic<int64_t> nanos;
   std::atomic<int> count;
+  std::atomic<int> error;
 };
 
 // Null where it cannot be had.

@@ -89,6 +89,17 @@ constexpr ArgumentRule kArgumentRules[] = {
     {"pselect6", kAllow, "as poll", {IntIsIn(0, 0, kMostPolled)}},
     {"pselect6", kAllow, "as poll", {IntIs(0, kMostPolled)}},
 
+    // Record locks: 192 bytes each, charged to nobody. What a process shares
+    // its descriptors with can keep them beyond its end, and no list tells
+    // whose they are then.
+    {"fcntl", kCounted, "as many as memory allows", {IntIsIn(1, F_SETLK, 2)}},
+    {"fcntl", kCounted, "of an open file", {IntIs(1, F_OFD_SETLK)}},
+    {"fcntl", kCounted, "of an open file", {IntIs(1, F_OFD_SETLKW)}},
+    {"clone",
+     kCounted,
+     "record locks that outlive who made them",
+     {HasNone(kCloneFlags, kNamespaceFlags | CLONE_THREAD),
+      HasAll(kCloneFlags, CLONE_FILES)}},
     {"clone",
      kAllow,
      "processes and threads",

@@ -17,6 +17,8 @@ namespace paddock {
 
 inline constexpr uint32_t kAllow = SECCOMP_RET_ALLOW;
 constexpr uint32_t Errno(uint32_t error) { return SECCOMP_RET_ERRNO | error; }
+// The listener's owner is asked, and mostly lets it through.
+inline constexpr uint32_t kCounted = SECCOMP_RET_USER_NOTIF;
 // Returns 0 without doing anything.
 inline constexpr uint32_t kPretend = SECCOMP_RET_ERRNO | 0;
 // Ends the run: the listener's owner is told number and architecture.

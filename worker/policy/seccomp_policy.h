@@ -25,10 +25,10 @@ struct FilterOptions {
 
 // For programs. Refused calls return an errno; numbers that were unknown when
 // the rules were written return ENOSYS, so that libraries fall back. A call of
-// another architecture and those marked as violations go to the listener
-// (SECCOMP_RET_USER_NOTIF): load it with SECCOMP_FILTER_FLAG_NEW_LISTENER, and
-// after the last use of io_uring, ptrace and the like; the kernel needs
-// no_new_privs or CAP_SYS_ADMIN for that.
+// another architecture, those marked as violations and those that are counted
+// go to the listener (SECCOMP_RET_USER_NOTIF): load it with
+// SECCOMP_FILTER_FLAG_NEW_LISTENER, and after the last use of io_uring, ptrace
+// and the like; the kernel needs no_new_privs or CAP_SYS_ADMIN for that.
 absl::StatusOr<std::vector<sock_filter>> CompileSandboxFilter(
     const FilterOptions& options);
 

@@ -50,6 +50,9 @@ class SandboxCgroup {
   // Returns once no member runs. DeadlineExceeded after `timeout`.
   virtual absl::Status WaitEmpty(absl::Duration timeout) = 0;
 
+  // Ids of its processes, as this one sees them.
+  virtual absl::StatusOr<std::vector<int>> Processes() const = 0;
+
   // Fills what the controllers of this host know.
   virtual void ReadFigures(UsageFigures* figures) = 0;
   // Bytes the group is charged for now. 0 if that cannot be read.

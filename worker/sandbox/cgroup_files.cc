@@ -157,6 +157,20 @@ absl::Status KillGroup::KillAll() {
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::vector<int>> KillGroup::Processes() const {
+  ASSIGN_OR_RETURN(const std::string text, directory_.Read("cgroup.procs"));
+  std::vector<int> pids;
+  for (const absl::string_view line :
+       absl::StrSplit(text, '\n', absl::SkipEmpty())) {
+    int pid = 0;
+    if (!absl::SimpleAtoi(line, &pid)) {
+      return absl::InternalError("cgroup.procs holds no number");
+    }
+    pids.push_back(pid);
+  }
+  return pids;
+}
+
 absl::Status KillGroup::WaitEmpty(absl::Duration timeout) {
   const absl::Time give_up = absl::Now() + timeout;
   for (;;) {

@@ -71,6 +71,7 @@ class KillGroup {
   CgroupDirectory& directory() { return directory_; }
   absl::Status KillAll();
   absl::Status WaitEmpty(absl::Duration timeout);
+  absl::StatusOr<std::vector<int>> Processes() const;
   absl::Status Remove() { return directory_.Remove(); }
 
  private:

@@ -71,6 +71,9 @@ class CgroupV1 : public SandboxCgroup {
   absl::Status WaitEmpty(absl::Duration timeout) override {
     return group_.WaitEmpty(timeout);
   }
+  absl::StatusOr<std::vector<int>> Processes() const override {
+    return group_.Processes();
+  }
 
   // One group, whatever the number of controllers that share the hierarchy.
   absl::Status Add(const std::vector<std::string>& controllers, int parent,

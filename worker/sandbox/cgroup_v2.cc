@@ -46,6 +46,9 @@ class CgroupV2 : public SandboxCgroup {
   absl::Status WaitEmpty(absl::Duration timeout) override {
     return group_.WaitEmpty(timeout);
   }
+  absl::StatusOr<std::vector<int>> Processes() const override {
+    return group_.Processes();
+  }
   absl::Status Remove() override { return group_.Remove(); }
 
   // What does not depend on the request.

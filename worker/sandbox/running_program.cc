@@ -69,7 +69,8 @@ RunningProgram::RunningProgram(DeadSandbox parts, UniqueFd out, UniqueFd err,
       err_(std::move(err), spec.limits.output_bytes),
       clock_(spec.limits, CpusOnline()),
       sockets_(parts_.socket_diag_.get(), parts_.cgroup_.get(),
-               spec.limits.memory_bytes) {
+               spec.limits.memory_bytes),
+      locks_(parts_.cgroup_.get(), parts_.architecture_) {
   const absl::Time begin = MonotonicNow();
   start_ = begin;
   if (absl::Status status = Prepare(); !status.ok()) {
@@ -242,11 +243,26 @@ void RunningProgram::OnListener(int events) {
   }
   seccomp_notif request = {};
   if (ioctl(parts_.listener_.get(), SECCOMP_IOCTL_NOTIF_RECV, &request) == 0) {
+    if (locks_.Concerns(request.data)) {
+      Answer(request.id, locks_.Judge(request.data));
+      return;
+    }
     report_.violation = {request.data.nr, request.data.arch};
     Kill(EndReason::kViolation);
   } else if (errno != EINTR && errno != ENOENT) {
     parts_.listener_.Reset();
   }
+}
+
+// Carried out where `error` is 0: what the filter asked about is in registers,
+// which the program cannot change meanwhile.
+void RunningProgram::Answer(uint64_t id, int error) {
+  seccomp_notif_resp response = {};
+  response.id = id;
+  response.error = -error;
+  if (error == 0) response.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+  // Fails if the caller is gone, or was interrupted and will ask again.
+  ioctl(parts_.listener_.get(), SECCOMP_IOCTL_NOTIF_SEND, &response);
 }
 
 // When a group above has no memory left, every group below it is told, before

@@ -8,6 +8,7 @@
 #include "worker/base/unique_fd.h"
 #include "worker/sandbox/limit_clock.h"
 #include "worker/sandbox/output_capture.h"
+#include "worker/sandbox/record_locks.h"
 #include "worker/sandbox/run_spec.h"
 #include "worker/sandbox/sandbox.h"
 #include "worker/sandbox/socket_watch.h"
@@ -55,6 +56,7 @@ class RunningProgram {
   void OnStatus();
   void OnPlanSocket();
   void OnListener(int events);
+  void Answer(uint64_t id, int error);
   void OnOomEvent();
   void LookForOomKill();
   void LookAtClock();
@@ -72,6 +74,7 @@ class RunningProgram {
   OutputCapture err_;
   LimitClock clock_;
   SocketWatch sockets_;
+  RecordLockLimit locks_;
   RunReport report_;
   bool started_ = false;
   bool init_gone_ = false;

@@ -113,6 +113,7 @@ absl::StatusOr<WarmSandbox> WarmSandbox::Build(SandboxFactory* factory,
           absl::StrCat(factory->name_prefix, "-", factory->sequence++),
           kind.loopback));
   sandbox.parts_.ids_ = factory->ids.Take();
+  sandbox.parts_.architecture_ = factory->architecture;
   *failed_step = SetupStep::kCloneInit;
   absl::Status status = sandbox.Clone(factory);
   if (status.ok()) {

@@ -51,7 +51,8 @@ struct SandboxFactory {
   std::vector<std::pair<std::string, std::string>> sandboxes_layers;
   Confinement confinement;
   std::map<std::string, SandboxProfile> profiles;  // by name
-  UniqueFd sysctl;  // directory sys of a /proc: OpenSysctl
+  uint32_t architecture = 0;  // AUDIT_ARCH_* of the profiles' filters
+  UniqueFd sysctl;            // directory sys of a /proc: OpenSysctl
   std::string tmp_options;
   std::string shm_options;
 };
@@ -79,7 +80,8 @@ class DeadSandbox {
   UniqueFd status_;
   UniqueFd plan_;
   UniqueFd listener_;
-  UniqueFd socket_diag_;  // of a sandbox with a loopback interface
+  uint32_t architecture_ = 0;  // of the filter
+  UniqueFd socket_diag_;       // of a sandbox with a loopback interface
   Workspace workspace_;
   std::unique_ptr<SandboxCgroup> cgroup_;
   SandboxIds ids_;

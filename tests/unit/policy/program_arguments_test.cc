@@ -66,6 +66,27 @@ TEST_P(ProgramArgumentsTest, CloneWithoutNamespaces) {
   EXPECT_EQ(On("clone", {CLONE_PIDFD | SIGCHLD}), kAllow);
 }
 
+TEST_P(ProgramArgumentsTest, CloneOfAProcessThatSharesDescriptorsIsCounted) {
+  for (const uint64_t high : {uint64_t{0}, kHigh, kAllHigh}) {
+    EXPECT_EQ(On("clone", {high | CLONE_FILES | SIGCHLD}), kCounted);
+    EXPECT_EQ(On("clone", {high | CLONE_FILES | CLONE_VM | CLONE_VFORK}),
+              kCounted);
+    EXPECT_EQ(On("clone", {high | CLONE_FILES | CLONE_NEWPID}), Errno(EPERM));
+  }
+}
+
+TEST_P(ProgramArgumentsTest, RecordLocksAreCounted) {
+  for (const uint64_t high : {uint64_t{0}, kHigh, kAllHigh}) {
+    for (const int command : {F_SETLK, F_SETLKW, F_OFD_SETLK, F_OFD_SETLKW}) {
+      EXPECT_EQ(On("fcntl", {3, high | command}), kCounted) << command;
+    }
+    for (const int command : {F_DUPFD, F_GETFD, F_SETFL, F_GETLK, F_OFD_GETLK,
+                              F_GETOWN, F_SETPIPE_SZ, F_ADD_SEALS}) {
+      EXPECT_EQ(On("fcntl", {3, high | command}), kAllow) << command;
+    }
+  }
+}
+
 TEST_P(ProgramArgumentsTest, CloneWithAnyNamespace) {
   for (const uint64_t flag :
        {uint64_t{CLONE_NEWNS}, uint64_t{CLONE_NEWCGROUP},

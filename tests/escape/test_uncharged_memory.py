@@ -1,0 +1,140 @@
+"""Memory that the kernel charges to nobody: attack 34 of README.md.
+
+What a limit on memory does not see is bounded by other means, each of which has
+to let a program through that stays just under. test_socket_memory.py has those
+of a network.
+"""
+
+import errno
+import tempfile
+
+import pytest
+
+from attack import attacks
+from attack import calls
+from attack import on_host
+from harness import jobs
+from harness.jobs import MIB
+# pylint: disable=unused-import
+from harness.resources import host_recovers, nothing_stays  # noqa: F401
+
+pytestmark = pytest.mark.usefixtures("nothing_stays", "host_recovers")
+
+ROOMY = dict(memory_bytes=64 * MIB, cpu_time=20, wall_time=40)
+
+# The three entries that every access list has, acl(5).
+ACCESS_LIST = "i:2,0x70001,-1,0x70004,-1,0x70020,-1 28 0"
+
+
+@attacks(
+    calls("access_list", f"setxattr s:{{dir}} s:system.posix_acl_access "
+          f"{ACCESS_LIST}", inside=errno.EOPNOTSUPP),
+    calls("default_list", "openat -100 s:{dir} 0", "fsetxattr $0 "
+          f"s:system.posix_acl_default {ACCESS_LIST}",
+          inside=errno.EOPNOTSUPP),
+)
+def test_access_lists(sandbox, attack):
+    """Of 64 KiB each, for any number of inodes."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        attack.check(sandbox, dict(dir=folder), dict(dir="/work"))
+
+
+MOST_POLLED = 1024
+
+
+def wait_for(name, line):
+    """On a host that lets a process have that many descriptors."""
+    return calls(name, line, inside=errno.EINVAL,
+                 prepare=f"ulimit -n {2 * MOST_POLLED}")
+
+
+@attacks(
+    wait_for("poll", "poll z: {count} 0"),
+    wait_for("ppoll", "ppoll z: {count} w:0,0 0"),
+    wait_for("select", "select {count} 0 0 0 w:0,0"),
+    wait_for("pselect6", "pselect6 {count} 0 0 0 w:0,0 0"),
+)
+def test_of_a_thread_that_waits(sandbox, attack):
+    over, most = dict(count=MOST_POLLED + 1), dict(count=MOST_POLLED)
+    limits = {**ROOMY, "open_files": 2 * MOST_POLLED}
+    attack.check(sandbox, over, over, limits=limits)
+    line = attack.calls[0].format_map(most)
+    assert sandbox.report("calls", line, limits=limits) == {
+        "done": 1, "errno": 0}
+
+
+# worker/sandbox/record_locks.h. Until the kernel is asked how many there are, a
+# call counts for the two that it could make.
+MOST_LOCKS = 16384
+CALLS_BETWEEN_COUNTS = 2048
+
+
+def lock(sandbox, count, how):
+    return sandbox.report("hog-record-locks", "/work", count, how,
+                          limits=ROOMY)
+
+
+@pytest.mark.parametrize("how, most", [
+    ("posix", MOST_LOCKS),
+    ("open-file", MOST_LOCKS // 2),
+    ("orphans", MOST_LOCKS // 2),
+])
+def test_record_locks(sandbox, how, most):
+    control = on_host("hog-record-locks", "/dev/shm", 2 * MOST_LOCKS, how)
+    assert control == {"done": 2 * MOST_LOCKS, "errno": 0}
+    under = most - CALLS_BETWEEN_COUNTS
+    assert lock(sandbox, under, how) == {"done": under, "errno": 0}
+    over = lock(sandbox, 2 * MOST_LOCKS, how)
+    assert over["errno"] == errno.ENOLCK
+    assert under < over["done"] <= most
+
+
+def test_locks_given_back_do_not_count(sandbox):
+    count = 3 * MOST_LOCKS
+    assert sandbox.report("relock-record", "/work", count,
+                          limits=ROOMY) == {"done": count, "errno": 0}
+
+
+def test_locks_of_open_files_count_for_ever(sandbox):
+    """They may lie in a message to nobody, so nobody can tell."""
+    result = sandbox.python(f"""
+import fcntl, struct
+file = open('/work/locked', 'w')
+def call(command, kind):
+    lock = struct.pack('hhqqixxxx', kind, 0, 0, 1, 0)
+    fcntl.fcntl(file, command, lock)
+for i in range({MOST_LOCKS // 4}):
+    call(fcntl.F_OFD_SETLK, fcntl.F_WRLCK)
+    call(fcntl.F_OFD_SETLK, fcntl.F_UNLCK)
+for command in fcntl.F_OFD_SETLK, fcntl.F_SETLK:
+    try:
+        call(command, fcntl.F_WRLCK)
+    except OSError as error:
+        print(error.errno)
+""", limits=ROOMY)
+    assert result.stdout.data == b"%d\n" % errno.ENOLCK * 2, result
+
+
+def test_locks_still_exclude(sandbox):
+    """A call that the filter asks about is carried out."""
+    result = sandbox.python("""
+import fcntl, os
+file = open('/work/locked', 'w')
+fcntl.lockf(file, fcntl.LOCK_EX)
+begin, end = os.pipe()
+if os.fork() == 0:
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        print(error.errno, flush=True)
+    os.write(end, b'x')
+    fcntl.lockf(file, fcntl.LOCK_EX)
+    print('waited', flush=True)
+    os._exit(0)
+os.read(begin, 1)
+print('given back', flush=True)
+fcntl.lockf(file, fcntl.LOCK_UN)
+os.wait()
+""", limits=ROOMY)
+    assert result.outcome == jobs.SUCCEEDED, result
+    assert result.stdout.data == b"%d\ngiven back\nwaited\n" % errno.EAGAIN
