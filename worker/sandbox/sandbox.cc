@@ -2,9 +2,11 @@
 
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -38,6 +40,12 @@ constexpr absl::Duration kFreeTimeout = absl::Seconds(10);  // likewise
 constexpr uint64_t kInitNamespaces = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET |
                                      CLONE_NEWIPC | CLONE_NEWUTS |
                                      CLONE_NEWTIME;
+
+// SECCOMP_IOCTL_NOTIF_SET_FLAGS and SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP, of
+// Linux 6.6: we answer on the CPU of whom the filter asks about, which takes a
+// third of the time. An older kernel refuses and loses nothing.
+constexpr unsigned long kSetNotificationFlags = SECCOMP_IOW(4, uint64_t);
+constexpr unsigned long kSyncWakeUp = 1;
 
 // pid directories only, and only one's own: nothing in it needs masking.
 constexpr char kProcOptions[] = "hidepid=2,subset=pid";
@@ -285,6 +293,7 @@ absl::Status WarmSandbox::OnPlanReport(SetupStep* failed_step) {
   if (report.kind == ReportKind::kProgramReady &&
       packet.descriptors.size() == 1) {
     parts_.listener_ = std::move(packet.descriptors[0]);
+    ioctl(parts_.listener_.get(), kSetNotificationFlags, kSyncWakeUp);
     return absl::OkStatus();
   }
   return absl::InternalError("the program process broke the protocol");
