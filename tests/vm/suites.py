@@ -53,10 +53,12 @@ EVERYDAY = {
     "e2e_all_sandboxes": None,
     "e2e_long_run": None,
     "e2e_support_matrix": None,
-    "e2e_refusing_hosts": "core_dumps or oom_score or nothing_watches and tcp",
+    "e2e_refusing_hosts": "core_dumps or oom_score or not_delegated or root_alone"
+                          " or apparmor or switched_off and (None or cgroup)"
+                          " or nothing_watches and tcp",
     "e2e_rootless": None,
     "escape_privilege": None,
-    "escape_exhaustion": None,
+    "escape_exhaustion": "not test_output and not test_waiting",
     "escape_honesty": None,
     "escape_socket_memory": "on_loopback or stay_for",
     "escape_uncharged_memory": "locks",
