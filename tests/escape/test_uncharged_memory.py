@@ -76,6 +76,8 @@ def lock(sandbox, count, how):
 
 @pytest.mark.parametrize("how, most", [
     ("posix", MOST_LOCKS),
+    ("children", MOST_LOCKS),
+    ("leaderless", MOST_LOCKS),
     ("open-file", MOST_LOCKS // 2),
     ("orphans", MOST_LOCKS // 2),
 ])

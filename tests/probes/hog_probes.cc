@@ -1,23 +1,19 @@
 // Ways to hold BYTES of memory. Those that hold them in the kernel's objects
 // count what they put in: the objects themselves come on top.
 #include <fcntl.h>
-#include <linux/sched.h>
 #include <sys/mman.h>
 #include <sys/msg.h>
 #include <sys/prctl.h>
 #include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
-#include <string_view>
 
 #include "tests/probes/burn.h"
 #include "tests/probes/probe.h"
@@ -186,67 +182,6 @@ int HogQueues(char** arguments) {
   return Report(done, 0);
 }
 
-// A file without a name, in the directory at `path`.
-int OpenUnnamed(const char* path) {
-  return open(path, O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
-}
-
-// Locks of one byte each in files of DIRECTORY, with one between them that is
-// not, so that the kernel merges none. HOW: posix, open-file, or orphans: of
-// processes that end and leave their locks to whom they share descriptors with.
-int HogRecordLocks(char** arguments) {
-  constexpr int kEachFile = 1000;  // the kernel looks at each when one is added
-  const int64_t count = ParseNumber(arguments[1]);
-  const std::string_view how = arguments[2];
-  const int command = how == "open-file" ? F_OFD_SETLK : F_SETLK;
-  Shared* shared = MakeShared();
-  for (int64_t done = 0; done < count; done += kEachFile) {
-    const int fd = OpenUnnamed(arguments[0]);
-    if (fd < 0) return Report(done, errno);
-    // As fork(2), but for the descriptors.
-    const long child =
-        how == "orphans" ? syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0)
-                         : 0;
-    if (child < 0) return Report(done, errno);
-    if (child > 0) {
-      waitpid(static_cast<pid_t>(child), nullptr, 0);
-      if (shared->error != 0) {
-        return Report(done + shared->count, shared->error);
-      }
-      continue;
-    }
-    struct flock lock = {};
-    lock.l_type = F_WRLCK;
-    lock.l_len = 1;
-    int64_t locks = 0;
-    while (locks < std::min<int64_t>(kEachFile, count - done)) {
-      lock.l_start = 2 * locks;
-      if (fcntl(fd, command, &lock) != 0) {
-        shared->error = errno;
-        break;
-      }
-      ++locks;
-    }
-    shared->count = static_cast<int>(locks);
-    if (how == "orphans") _exit(0);
-    if (shared->error != 0) return Report(done + locks, shared->error);
-  }
-  return Report(count, 0);
-}
-
-// COUNT calls that take one lock and give it back, in a file of DIRECTORY.
-int RelockRecord(char** arguments) {
-  const int64_t count = ParseNumber(arguments[1]);
-  const int fd = OpenUnnamed(arguments[0]);
-  if (fd < 0) return Report(0, errno);
-  for (int64_t i = 0; i < count; ++i) {
-    struct flock lock = {};
-    lock.l_type = i % 2 == 0 ? F_WRLCK : F_UNLCK;
-    if (fcntl(fd, F_SETLK, &lock) != 0) return Report(i, errno);
-  }
-  return Report(count, 0);
-}
-
 // Every page of a file, read or (WRITE 1) written to a private copy.
 int MapFile(char** arguments) {
   const bool write = ParseNumber(arguments[1]) != 0;
@@ -281,8 +216,6 @@ const Probe kHogProbes[] = {
     {"hog-sockets", 1, "BYTES", HogSockets},
     {"hog-page-tables", 1, "BYTES", HogPageTables},
     {"hog-queues", 1, "BYTES", HogQueues},
-    {"hog-record-locks", 3, "DIRECTORY COUNT HOW", HogRecordLocks},
-    {"relock-record", 2, "DIRECTORY COUNT", RelockRecord},
     {"map-file", 2, "PATH WRITE", MapFile},
     {nullptr, 0, nullptr, nullptr},
 };

@@ -15,7 +15,7 @@ const Probe* const kTables[] = {kTimeProbes,    kBombProbes,      kCpuProbes,
                                 kMemoryProbes,  kHogProbes,       kFileProbes,
                                 kProcessProbes, kMeetingProbes,   kCallProbes,
                                 kEntryProbes,   kPrivilegeProbes, kTraceProbes,
-                                kInetProbes};
+                                kInetProbes,    kLockProbes};
 
 const Probe* Find(const char* name) {
   for (const Probe* table : kTables) {

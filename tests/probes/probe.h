@@ -26,6 +26,7 @@ extern const Probe kBombProbes[];
 extern const Probe kCpuProbes[];
 extern const Probe kHogProbes[];
 extern const Probe kInetProbes[];
+extern const Probe kLockProbes[];
 extern const Probe kMeetingProbes[];
 extern const Probe kTimeProbes[];
 extern const Probe kMemoryProbes[];
