@@ -3,6 +3,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "worker/sandbox/record_locks.h"
 #include "worker/wire/layers.h"
 
 namespace paddock {
@@ -103,6 +104,13 @@ void FillEnforcement(const SandboxFactory& factory,
   }
   AddLayer("io_accounting", cgroups.io, ready);
   AddLayer("rlimits", "setrlimit", ready);
+  AddLayer("record_locks",
+           absl::StrCat(RecordLockLimit::kMostLocks,
+                        ", then ENOLCK; calls by user notification",
+                        RecordLockLimit::CanCount()
+                            ? ", locks by /proc/locks"
+                            : ", each counts for ever: no /proc/locks"),
+           ready);
   AddLayer("capabilities", "none, bounding set empty, securebits locked",
            ready);
   AddLayer("no_new_privs", "prctl(PR_SET_NO_NEW_PRIVS)", ready);

@@ -220,8 +220,8 @@ TEST_F(LayersTest, EnforcementTableHasEveryLimitAndLayer) {
                           "namespaces", "user_ids", "rootfs", "proc", "devices",
                           "huge_pages", "network", "loopback", "kill", "oom",
                           "cgroup_entry", "cpus", "cpu_weight", "io_accounting",
-                          "rlimits", "capabilities", "no_new_privs", "seccomp",
-                          "landlock"));
+                          "rlimits", "record_locks", "capabilities",
+                          "no_new_privs", "seccomp", "landlock"));
 }
 
 }  // namespace

@@ -22,8 +22,10 @@ constexpr int kLocksOfACall = 2;
 // kernel takes longer for each line than for the one before.
 constexpr size_t kMostListBytes = 6 << 20;
 
+constexpr char kList[] = "/proc/locks";
+
 absl::StatusOr<std::string> ReadList() {
-  const UniqueFd fd(open("/proc/locks", O_RDONLY | O_CLOEXEC));
+  const UniqueFd fd(open(kList, O_RDONLY | O_CLOEXEC));
   if (!fd.valid()) return ErrnoStatus(errno, "open /proc/locks");
   std::string text;
   char block[4096];  // what the kernel gives at a time
@@ -60,6 +62,10 @@ int CountRecordLocks(absl::string_view text, const std::vector<int>& pids) {
     }
   }
   return count;
+}
+
+bool RecordLockLimit::CanCount() {
+  return UniqueFd(open(kList, O_RDONLY | O_CLOEXEC)).valid();
 }
 
 bool RecordLockLimit::Concerns(const seccomp_data& call) const {

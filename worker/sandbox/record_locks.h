@@ -33,6 +33,10 @@ class RecordLockLimit {
   RecordLockLimit(const SandboxCgroup* cgroup, uint32_t architecture)
       : cgroup_(cgroup), architecture_(architecture) {}
 
+  // Whether this host's list can be read. Where it cannot, every lock counts
+  // for ever: a program has kMostLocks / 2 calls in all.
+  static bool CanCount();
+
   // Whether the filter asks about `call` for the sake of this limit; what else
   // it asks about is a violation.
   bool Concerns(const seccomp_data& call) const;
