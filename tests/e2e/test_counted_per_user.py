@@ -4,12 +4,13 @@ Where root of the host starts paddockd, from nobody. Else paddockd is in a user
 namespace, and the kernel counts all jobs for the maker of that one as well.
 """
 
+import contextlib
 import errno
 import json
 import os
+import re
 import subprocess
 import tempfile
-import time
 
 import pytest
 from paddock.v1 import enforcement_pb2
@@ -18,11 +19,14 @@ from harness import as_user
 from harness import jobs
 from harness import leftovers
 from harness import paths
+from harness import resources
 from harness.server import FEW_CAPABILITIES
 from harness.server import Server
-from harness.time_scale import scaled
+from harness.server import wait_until
 
-HOLD_SECONDS = min(scaled(1.5), 10)  # within the default wall time
+# Longer than any look takes: whoever holds is cancelled then.
+HOLD_SECONDS = 60
+HOLDS_LONG = dict(wall_time=HOLD_SECONDS)
 # More than the 1024 that a job may have, less than two jobs have.
 PENDING = 1500
 # Enough for one such job and paddockd itself, not for two.
@@ -45,8 +49,8 @@ def _mode(request):
     return request.param
 
 
-@pytest.fixture(scope="module", name="api")
-def _api(work_directory, mode):
+@pytest.fixture(scope="module", name="server")
+def _server(work_directory, mode):
     directory = tempfile.mkdtemp(dir=work_directory)
     os.chmod(directory, 0o755)
     before = leftovers.snapshot()
@@ -54,9 +58,14 @@ def _api(work_directory, mode):
         directory, {"sandbox": {"profiles": [
             {"name": "watch", "weakenings": ["inotify"]}]}}, user=mode,
         wrapper=["prlimit", f"--sigpending={PENDING}", *LIMITED[mode]])
-    yield jobs.Api(server.start().channel)
+    yield server.start()
     assert server.stop() == 0, server.log()
     leftovers.assert_none_since(before)
+
+
+@pytest.fixture(scope="module", name="api")
+def _api(server):
+    return jobs.Api(server.channel)
 
 
 def by_the_starter(mode, *probe):
@@ -69,14 +78,38 @@ def by_the_starter(mode, *probe):
     return json.loads(output)
 
 
-def while_held(api, holder, look):
-    """look(), while the job `holder` has what it is after."""
+def programs(server, name):
+    """Pids of those called `name` that wait: what they are after they have,
+    or cannot get."""
+    return [pid for pid in leftovers.descendants(server.pid)
+            if resources.name(pid) == name and leftovers.state(pid) == "S"]
+
+
+def pending_signals(pid):
+    """Of its user, proc(5)."""
+    with open(f"/proc/{pid}/status", encoding="latin-1") as file:
+        return int(re.search(r"^SigQ:\s*(\d+)", file.read(), re.M)[1])
+
+
+def watchers(pid):
+    """Its inotify instances."""
+    return sum(os.readlink(entry.path) == "anon_inode:inotify"
+               for entry in os.scandir(f"/proc/{pid}/fd"))
+
+
+def while_held(api, holder, held, look):
+    """look(), while held() says that the job `holder` has what it takes."""
+    def still_held():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            return held()
+        return False  # it ended while we looked
+
     call = api.start(holder)
-    time.sleep(HOLD_SECONDS / 2)
+    wait_until(still_held, 10)
     seen = look()
-    assert not call.done(), "the control: at the same time"
-    held = call.result().result.process
-    assert held.outcome == jobs.SUCCEEDED, held
+    assert still_held(), "the control: at the same time"
+    call.cancel()
+    wait_until(lambda: not still_held() and api.all_idle(), 10)
     return seen
 
 
@@ -90,16 +123,21 @@ def test_the_table_says_so(api, mode):
         assert (word in layer.mechanism) == shares
 
 
-def test_pending_signals(api, mode):
+def test_pending_signals(api, server, mode):
     def look():
         return (jobs.probe_report(api.probe("queue-signals", 1024)),
                 by_the_starter(mode, "queue-signals", PENDING + 1))
+
+    def held():
+        return any(pending_signals(pid) == 1024
+                   for pid in programs(server, "probe"))
 
     alone = look()
     assert alone[0] == {"done": 1024, "errno": 0}
     assert 1024 < alone[1]["done"] <= PENDING
     both = while_held(
-        api, jobs.probe("hold", "signals", HOLD_SECONDS), look)
+        api, jobs.probe("hold", "signals", HOLD_SECONDS, limits=HOLDS_LONG),
+        held, look)
     for report, before, shares in zip(both, alone, MODES[mode]):
         if shares:
             assert 0 < report["done"] <= PENDING - 1024
@@ -108,20 +146,24 @@ def test_pending_signals(api, mode):
             assert report == before
 
 
-def test_inotify_instances(api, mode):
+def test_inotify_instances(api, server, mode):
     def look():
         return (jobs.probe_report(api.probe("seek", "watchers",
                                             profile="watch")),
                 by_the_starter(mode, "seek", "watchers"))
 
+    def held():
+        return any(watchers(pid) > 0 for pid in programs(server, "probe"))
+
     assert [report["errno"] for report in look()] == [errno.ENOENT] * 2
-    both = while_held(api, jobs.probe("hold", "watchers", HOLD_SECONDS,
-                                      profile="watch"), look)
+    both = while_held(
+        api, jobs.probe("hold", "watchers", HOLD_SECONDS, profile="watch",
+                        limits=HOLDS_LONG), held, look)
     assert [report["errno"] for report in both] == [
         0 if shares else errno.ENOENT for shares in MODES[mode]]
 
 
-def test_processes(api, mode):
+def test_processes(api, server, mode):
     """What the pids cgroup gives a job can still be missing to it."""
     def look():
         return jobs.probe_report(api.probe(
@@ -131,7 +173,8 @@ def test_processes(api, mode):
     assert alone == {"done": PROCESSES_OF_A_JOB, "errno": 0}
     both = while_held(
         api, jobs.make_process("/bin/sh", "-c", FORK_AND_HOLD,
-                               limits=dict(processes=64)), look)
+                               limits=dict(processes=64, **HOLDS_LONG)),
+        lambda: len(programs(server, "sleep")) == PROCESSES_OF_A_JOB, look)
     if mode == "range":
         assert both["done"] < PROCESSES_OF_A_JOB
         assert both["errno"] == errno.EAGAIN

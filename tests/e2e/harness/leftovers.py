@@ -95,10 +95,14 @@ def server_pid(server):
     return pid
 
 
+def state(pid):
+    """As proc(5)'s stat has it: "S" where it waits. Empty if it is gone."""
+    return next(iter(_stat_fields(pid)), "")
+
+
 def is_alive(pid):
     """False for a zombie too."""
-    fields = _stat_fields(pid)
-    return bool(fields) and fields[0] not in "ZX"
+    return state(pid) not in ("", "Z", "X")
 
 
 def _is_foreign(cgroup):
