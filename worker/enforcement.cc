@@ -39,9 +39,9 @@ void AddUserIds(const SandboxFactory& factory,
   const bool shares = factory.nested && !mechanism.empty();
   // All in a user namespace are counted for its maker: kernel/ucount.c.
   if (shares) {
-    mechanism +=
-        "; shared: what one user may have of inotify, pending signals and, "
-        "unless root, processes";
+    absl::StrAppend(&mechanism, "; shared: what one user may have of ",
+                    factory.inotify.instances.empty() ? "inotify, " : "",
+                    "pending signals and, unless root, processes");
   }
   v1::LayerEnforcement* row = AddLayer("user_ids", mechanism, ready);
   if (shares) row->set_state(v1::ENFORCEMENT_STATE_DEGRADED);

@@ -198,6 +198,11 @@ absl::StatusOr<SandboxFactory> SetUp(const internal::v1::WorkerLaunch& launch,
   factory.ids = IdRanges(ids.first(), ids.count(), ids.per_sandbox());
   factory.init_id = ids.init();
   factory.nested = ids.nested();
+  if (factory.nested && factory.sysctl.valid()) {
+    ASSIGN_OR_RETURN(
+        factory.inotify,
+        ShareInotify(factory.sysctl.get(), launch.config().workers().count()));
+  }
   factory.landlock_abi = init::LandlockAbi();
   factory.tmp_options = absl::StrCat("mode=1777,size=", sandbox.tmp_bytes(),
                                      ",nr_inodes=", sandbox.tmp_inodes());

@@ -34,6 +34,7 @@ PROCESSES, PROCESSES_OF_A_JOB = 110, 55
 PROBE = {"/tmp/probe": jobs.probe("exit", 0).inputs[0].source.data}
 FORK_AND_HOLD = (f"for i in $(seq {PROCESSES_OF_A_JOB}); do "
                  f"sleep {HOLD_SECONDS} & done; wait")
+WORKERS = 2
 # Mode of a Server -> whether jobs share with each other, and with whoever
 # started paddockd.
 MODES = {None: (False, False), FEW_CAPABILITIES: (True, False),
@@ -55,7 +56,7 @@ def _server(work_directory, mode):
     os.chmod(directory, 0o755)
     before = leftovers.snapshot()
     server = Server(
-        directory, {"sandbox": {"profiles": [
+        directory, {"workers": {"count": WORKERS}, "sandbox": {"profiles": [
             {"name": "watch", "weakenings": ["inotify"]}]}}, user=mode,
         wrapper=["prlimit", f"--sigpending={PENDING}", *LIMITED[mode]])
     yield server.start()
@@ -119,8 +120,9 @@ def test_the_table_says_so(api, mode):
     assert layer.state == (
         enforcement_pb2.ENFORCEMENT_STATE_DEGRADED if shares
         else enforcement_pb2.ENFORCEMENT_STATE_ENFORCED)
-    for word in ("inotify", "pending signals", "processes"):
+    for word in ("pending signals", "processes"):
         assert (word in layer.mechanism) == shares
+    assert "inotify" not in layer.mechanism
 
 
 def test_pending_signals(api, server, mode):
@@ -146,21 +148,41 @@ def test_pending_signals(api, server, mode):
             assert report == before
 
 
+def most(mode, kind):
+    """What a job may have of inotify: with others its part, else all."""
+    with open(f"/proc/sys/fs/inotify/max_user_{kind}", encoding="ascii") as file:
+        limit = int(file.read())
+    return limit // (WORKERS + 1) if MODES[mode][0] else limit
+
+
 def test_inotify_instances(api, server, mode):
+    """Two jobs that take all that they can get leave the user some."""
+    wanted = most(mode, "instances")
+
     def look():
-        return (jobs.probe_report(api.probe("seek", "watchers",
-                                            profile="watch")),
-                by_the_starter(mode, "seek", "watchers"))
+        made = [jobs.probe_report(api.probe("inotify-instances", count,
+                                            profile="watch"))
+                for count in (wanted, wanted + 1)]
+        return *made, by_the_starter(mode, "seek", "watchers")
 
     def held():
-        return any(watchers(pid) > 0 for pid in programs(server, "probe"))
+        return any(watchers(pid) == wanted
+                   for pid in programs(server, "probe"))
 
-    assert [report["errno"] for report in look()] == [errno.ENOENT] * 2
-    both = while_held(
+    reports = while_held(
         api, jobs.probe("hold", "watchers", HOLD_SECONDS, profile="watch",
                         limits=HOLDS_LONG), held, look)
-    assert [report["errno"] for report in both] == [
-        0 if shares else errno.ENOENT for shares in MODES[mode]]
+    assert reports[0] == {"done": wanted, "errno": 0}
+    assert reports[1] == {"done": wanted, "errno": errno.EMFILE}
+    assert reports[2]["errno"] == errno.ENOENT
+
+
+def test_inotify_watches(api, mode):
+    wanted = most(mode, "watches")
+    for more, error in ((0, 0), (1, errno.ENOSPC)):
+        report = jobs.probe_report(api.probe(
+            "inotify-watches", wanted + more, profile="watch"))
+        assert report == {"done": wanted, "errno": error}
 
 
 def test_processes(api, server, mode):

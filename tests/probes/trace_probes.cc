@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <string>
 
 #include "tests/probes/probe.h"
 
@@ -26,6 +27,33 @@ int WatchDirectory(char** arguments) {
   char event[4096];
   if (read(watcher, event, sizeof(event)) <= 0) return Report(2, errno);
   return Report(3, 0);
+}
+
+int MakeWatchers(char** arguments) {
+  const int64_t count = ParseNumber(arguments[0]);
+  for (int64_t i = 0; i < count; ++i) {
+    if (inotify_init1(IN_CLOEXEC) < 0) return Report(i, errno);
+  }
+  return Report(count, 0);
+}
+
+// Each watcher of the same files, so that few instances have many watches.
+int MakeWatches(char** arguments) {
+  constexpr int64_t kFiles = 10'000;
+  const int64_t count = ParseNumber(arguments[0]);
+  int watcher = -1;
+  for (int64_t i = 0; i < count; ++i) {
+    if (i % kFiles == 0) watcher = inotify_init1(IN_CLOEXEC);
+    if (watcher < 0) return Report(i, errno);
+    const std::string file = std::to_string(i % kFiles);
+    if (i < kFiles) {
+      close(open(file.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+    }
+    if (inotify_add_watch(watcher, file.c_str(), IN_CLOSE) < 0) {
+      return Report(i, errno);
+    }
+  }
+  return Report(count, 0);
 }
 
 pid_t StartSleeper() {
@@ -77,6 +105,8 @@ int ReadChildMemory(char** /*arguments*/) {
 
 const Probe kTraceProbes[] = {
     {"watch", 1, "DIRECTORY", WatchDirectory},
+    {"inotify-instances", 1, "COUNT", MakeWatchers},
+    {"inotify-watches", 1, "COUNT", MakeWatches},
     {"trace-child", 0, "", TraceChild},
     {"trace", 1, "PID", TracePid},
     {"read-child", 0, "", ReadChildMemory},

@@ -41,8 +41,12 @@ struct SetupPlan {
   int landlock_abi;  // 0: the kernel has no Landlock
   const sock_filter* filter;
   uint16_t filter_length;
-  // Directory sys of a /proc, for the program's namespace limit; or -1.
+  // Directory sys of a /proc, for what the program's namespace may count; or
+  // -1.
   int sysctl_fd;
+  // Numbers for user.max_inotify_*; empty: what the host gives.
+  const char* inotify_instances;
+  const char* inotify_watches;
   // CLONE_INTO_CGROUP target of the program; -1: it is born beside init.
   int cgroup_fd;
   // Files of cgroups the program writes "0" to, first of all.

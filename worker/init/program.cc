@@ -6,6 +6,7 @@
 #include <linux/securebits.h>
 #include <sched.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -74,15 +75,26 @@ bool EnterUserNamespace(const SetupPlan& plan) {
   return unshare(CLONE_NEWUSER | (plan.lock_mounts ? CLONE_NEWNS : 0)) == 0;
 }
 
-// A second line below the filter: in this user namespace no other can be made,
-// whatever its members are allowed: namespaces(7). Which namespace's limit a
-// path leads to is decided when it is looked up, so not before unshare.
-bool LimitNamespaces(int sysctl_fd) {
-  if (sysctl_fd < 0) return true;  // the host gives us none: only the filter
-  const int fd =
-      openat(sysctl_fd, "user/max_user_namespaces", O_WRONLY | O_CLOEXEC);
-  if (fd < 0 || write(fd, "0", 1) != 1) return false;
-  return close(fd) == 0 && close(sysctl_fd) == 0;
+// Which user namespace's limit a path leads to is decided when it is looked up,
+// so not before unshare.
+bool LimitCount(int sysctl_fd, const char* file, const char* value) {
+  const auto length = static_cast<ssize_t>(strlen(value));
+  if (length == 0) return true;
+  const int fd = openat(sysctl_fd, file, O_WRONLY | O_CLOEXEC);
+  if (fd < 0 || write(fd, value, length) != length) return false;
+  return close(fd) == 0;
+}
+
+// What this user namespace may have, whatever its members are allowed:
+// namespaces(7). No other namespace of users: a second line below the filter.
+// Of inotify its part of what is counted for all sandboxes together.
+bool LimitNamespaces(const SetupPlan& plan) {
+  const int fd = plan.sysctl_fd;
+  if (fd < 0) return true;  // the host gives us none: only the filter
+  return LimitCount(fd, "user/max_user_namespaces", "0") &&
+         LimitCount(fd, "user/max_inotify_instances", plan.inotify_instances) &&
+         LimitCount(fd, "user/max_inotify_watches", plan.inotify_watches) &&
+         close(fd) == 0;
 }
 
 bool WaitForIdMaps(int plan_fd) {
@@ -162,7 +174,7 @@ void RunProgram(const SetupPlan& plan) {
   step.Run(kResetSignals, ResetSignals());
   step.Run(kUnshareCgroup, unshare(CLONE_NEWCGROUP) == 0);
   step.Run(kUnshareUser, EnterUserNamespace(plan));
-  step.Run(kLimitNamespaces, LimitNamespaces(plan.sysctl_fd));
+  step.Run(kLimitNamespaces, LimitNamespaces(plan));
   step.Run(kWaitIdMaps, WaitForIdMaps(plan.plan_fd));
   step.Run(kBecomeUser, BecomeUser(plan));
   step.Run(kDropCapabilities, DropCapabilities());

@@ -190,6 +190,8 @@ absl::Status WarmSandbox::Clone(SandboxFactory* factory) {
   setup.filter = filter.data();
   setup.filter_length = static_cast<uint16_t>(filter.size());
   setup.sysctl_fd = factory->sysctl.get();
+  setup.inotify_instances = factory->inotify.instances.c_str();
+  setup.inotify_watches = factory->inotify.watches.c_str();
   setup.cgroup_fd = parts_.cgroup_->clone_fd();
   for (const int fd : parts_.cgroup_->join_fds()) {
     if (setup.join_count == init::kMaxJoinFiles) {

@@ -16,6 +16,7 @@
 #include "worker/init/plan.h"
 #include "worker/sandbox/cgroup.h"
 #include "worker/sandbox/id_ranges.h"
+#include "worker/sandbox/inotify_share.h"
 #include "worker/sandbox/refusal.h"
 #include "worker/sandbox/run_spec.h"
 #include "worker/sandbox/workspace.h"
@@ -53,6 +54,7 @@ struct SandboxFactory {
   std::map<std::string, SandboxProfile> profiles;  // by name
   uint32_t architecture = 0;  // AUDIT_ARCH_* of the profiles' filters
   UniqueFd sysctl;            // directory sys of a /proc: OpenSysctl
+  InotifyShare inotify;
   std::string tmp_options;
   std::string shm_options;
 };
