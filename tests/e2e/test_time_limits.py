@@ -114,3 +114,14 @@ def test_one_cpu_is_not_two(api):
     result = api.probe("burn-threads", 2, 0.4, limits=dict(
         cpus=1.0, processes=8, wall_time=20))
     assert jobs.seconds(result.usage.wall_time) > 0.7
+
+
+def test_a_share_of_a_cpu_does_not_slow_the_end_down(api):
+    """What is dying does not wait for the group's next turn."""
+    late = []
+    for _ in range(7):
+        usage = api.probe("burn", 30, limits=dict(
+            cpus=0.01, wall_time=0.5)).usage
+        assert jobs.seconds(usage.cpu_time) < 0.1, "the control: it waited"
+        late.append(jobs.seconds(usage.wall_time) - 0.5)
+    assert statistics.median(late) < 0.05, late

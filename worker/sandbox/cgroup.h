@@ -46,6 +46,8 @@ class SandboxCgroup {
   virtual bool OomKilled() const = 0;
 
   // SIGKILLs every member, also one that is forking: cgroup.kill, Linux 5.14.
+  // Then the limit on CPUs is lifted, so that they do not have to wait for
+  // their share to end: none of them comes back to its own code.
   virtual absl::Status KillAll() = 0;
   // Returns once no member runs. DeadlineExceeded after `timeout`.
   virtual absl::Status WaitEmpty(absl::Duration timeout) = 0;

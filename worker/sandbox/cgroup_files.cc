@@ -171,15 +171,20 @@ absl::StatusOr<std::vector<int>> KillGroup::Processes() const {
   return pids;
 }
 
+absl::StatusOr<bool> KillGroup::Populated() const {
+  char buffer[256];
+  const ssize_t n = pread(events_.get(), buffer, sizeof(buffer), 0);
+  if (n < 0) return ErrnoStatus(errno, "read cgroup.events");
+  return FindKey(absl::string_view(buffer, n), "populated") != 0;
+}
+
+bool KillGroup::IsEmpty() const { return !Populated().value_or(true); }
+
 absl::Status KillGroup::WaitEmpty(absl::Duration timeout) {
   const absl::Time give_up = absl::Now() + timeout;
   for (;;) {
-    char buffer[256];
-    const ssize_t n = pread(events_.get(), buffer, sizeof(buffer), 0);
-    if (n < 0) return ErrnoStatus(errno, "read cgroup.events");
-    const std::optional<int64_t> populated =
-        FindKey(absl::string_view(buffer, n), "populated");
-    if (populated == 0) return absl::OkStatus();
+    ASSIGN_OR_RETURN(const bool populated, Populated());
+    if (!populated) return absl::OkStatus();
     const int64_t left = absl::ToInt64Milliseconds(give_up - absl::Now());
     if (left <= 0) {
       return absl::DeadlineExceededError("killed processes did not go away");

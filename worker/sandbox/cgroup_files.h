@@ -70,11 +70,16 @@ class KillGroup {
   const CgroupDirectory& directory() const { return directory_; }
   CgroupDirectory& directory() { return directory_; }
   absl::Status KillAll();
+  // Whether no member runs. False if that cannot be read.
+  bool IsEmpty() const;
   absl::Status WaitEmpty(absl::Duration timeout);
   absl::StatusOr<std::vector<int>> Processes() const;
   absl::Status Remove() { return directory_.Remove(); }
 
  private:
+  // `populated` of cgroup.events.
+  absl::StatusOr<bool> Populated() const;
+
   CgroupDirectory directory_;
   UniqueFd kill_;
   UniqueFd events_;
@@ -94,6 +99,10 @@ int UsableCpus(const CgroupOptions& options);
 // is no limit, because programs have no more CPUs than that, `usable`.
 int64_t CpuQuotaMicros(double cpus, int usable);
 inline constexpr int64_t kCpuPeriodMicros = 100'000;
+// Of all CPUs: it throttles nobody. No limit at all, "max", is dearer where no
+// other group has one: the kernel then changes its own code, on all CPUs
+// (cfs_bandwidth_used in kernel/sched/fair.c).
+inline int64_t FullQuotaMicros(int usable) { return usable * kCpuPeriodMicros; }
 
 // What both versions say of a host.
 absl::Status NoCpuController();

@@ -67,7 +67,15 @@ class CgroupV1 : public SandboxCgroup {
     return peak >= memory_bytes_ - kMostChargedForAKill;
   }
   bool OomKilled() const override { return OomKills().value_or(0) > 0; }
-  absl::Status KillAll() override { return group_.KillAll(); }
+  absl::Status KillAll() override {
+    RETURN_IF_ERROR(group_.KillAll());
+    if (quota_micros_ < 0 || group_.IsEmpty()) return absl::OkStatus();
+    quota_micros_ = -1;
+    // Refused where a group above has less.
+    const std::string full = absl::StrCat(FullQuotaMicros(cpus_));
+    if (Of("cpu").Write("cpu.cfs_quota_us", full).ok()) return absl::OkStatus();
+    return Of("cpu").Write("cpu.cfs_quota_us", "-1");
+  }
   absl::Status WaitEmpty(absl::Duration timeout) override {
     return group_.WaitEmpty(timeout);
   }

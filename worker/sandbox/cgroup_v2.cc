@@ -42,7 +42,13 @@ class CgroupV2 : public SandboxCgroup {
   bool OomKilled() const override {
     return dir().ReadKey("memory.events", "oom_kill").value_or(0) > 0;
   }
-  absl::Status KillAll() override { return group_.KillAll(); }
+  absl::Status KillAll() override {
+    RETURN_IF_ERROR(group_.KillAll());
+    if (quota_micros_ < 0 || group_.IsEmpty()) return absl::OkStatus();
+    quota_micros_ = -1;
+    return dir().Write(
+        "cpu.max", absl::StrCat(FullQuotaMicros(cpus_), " ", kCpuPeriodMicros));
+  }
   absl::Status WaitEmpty(absl::Duration timeout) override {
     return group_.WaitEmpty(timeout);
   }
