@@ -159,7 +159,7 @@ void WorkerLoop::TearDownOne() {
   const absl::Time begin = absl::Now();
   dead_bytes_ -= dead_.front().held_bytes;
   const absl::Status status =
-      std::move(dead_.front().sandbox).TearDown(&factory_);
+      std::move(dead_.front().sandbox).TearDown(&factory_, channel_.get());
   dead_.pop_front();
   if (!status.ok()) {  // what is left behind is the supervisor's to sweep
     spdlog::warn("a sandbox could not be taken down wholly: {}",
@@ -253,13 +253,9 @@ absl::Status WorkerLoop::HandleRun(internal::v1::RunRequest* request) {
              return !dead_.empty();
            }});
   report.prepare += waited;
-  // Once it is answered the server gives its memory to another program: so much
-  // of it has to be free by then that what is left fits beside.
-  const bool left_much = report.usage.left_bytes > kMostDeadBytes;
-  if (left_much) {
-    Bury(std::move(program).TakeParts());
-    while (TooMuchIsDead()) TearDownOne();
-  }
+  // The server gives its memory to another program once we say that it is free:
+  // so much of it has to be by then that what is left fits beside.
+  const bool memory_held = report.usage.left_bytes > kMostDeadBytes;
   absl::Status sent;
   if (!channel_closed_) {  // else nobody waits for the result
     if (report.reason == EndReason::kSandboxFailed) {
@@ -267,16 +263,22 @@ absl::Status WorkerLoop::HandleRun(internal::v1::RunRequest* request) {
       spdlog::error("run {}: {}", request->run_id(), report.message);
     }
     sent = SendFinished(request->run_id(),
-                        ToProcessResult(spec, std::move(report)));
+                        ToProcessResult(spec, std::move(report)), memory_held);
   }
   // Which the answer need not wait for.
-  if (!left_much) Bury(std::move(program).TakeParts());
-  return sent;
+  Bury(std::move(program).TakeParts());
+  if (!memory_held || !sent.ok() || channel_closed_) return sent;
+  while (TooMuchIsDead()) TearDownOne();
+  internal::v1::WorkerMessage free;
+  free.mutable_memory_free();
+  channel_closed_ = !SendMessage(channel_.get(), free).ok();
+  return absl::OkStatus();
 }
 
-absl::Status WorkerLoop::SendFinished(uint64_t run_id,
-                                      v1::ProcessResult result) {
+absl::Status WorkerLoop::SendFinished(uint64_t run_id, v1::ProcessResult result,
+                                      bool memory_held) {
   internal::v1::WorkerMessage message;
+  message.mutable_finished()->set_memory_held(memory_held);
   message.mutable_finished()->set_run_id(run_id);
   *message.mutable_finished()->mutable_result() = std::move(result);
   return SendMessage(channel_.get(), message);

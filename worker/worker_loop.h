@@ -42,7 +42,8 @@ class WorkerLoop {
   absl::Status HandleMessage();
   absl::Status HandleRun(internal::v1::RunRequest* request);
   absl::StatusOr<WarmSandbox> TakeWarm(const SandboxKind& kind);
-  absl::Status SendFinished(uint64_t run_id, v1::ProcessResult result);
+  absl::Status SendFinished(uint64_t run_id, v1::ProcessResult result,
+                            bool memory_held);
   // Reads the channel during a run; true if it is to be killed.
   bool CancelledDuringRun(uint64_t run_id);
 

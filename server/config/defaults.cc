@@ -58,8 +58,10 @@ v1::Limits MaxLimits(const HostFacts& host, int64_t budget) {
   *max.mutable_idle_time() = Seconds(2 * 3600);
   max.set_memory_bytes(MostMemory(budget));
   max.set_processes(4096);
+  // Sockets in each other's messages are as many at most, and the kernel takes
+  // them apart one by one, 8 ms each: half a minute then, not half an hour.
   max.set_open_files(
-      static_cast<int32_t>(std::min<int64_t>(65536, host.open_files)));
+      static_cast<int32_t>(std::min<int64_t>(4096, host.open_files)));
   max.set_file_size_bytes(16 * kGiB);
   // A workspace lives in memory.
   max.set_workspace_bytes(MostWorkspace(budget));

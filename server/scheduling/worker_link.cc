@@ -84,6 +84,11 @@ absl::Status CheckWorkerMessage(const WorkerLink& link,
     case WorkerMessage::kFinished:
       RETURN_IF_ERROR(CheckResult(message.finished().result()));
       return CheckRunId(link, message.finished().run_id());
+    case WorkerMessage::kMemoryFree:
+      if (link.held_bytes == 0) {
+        return absl::InvalidArgumentError("frees memory that it does not hold");
+      }
+      return absl::OkStatus();
     case WorkerMessage::kStats:
       return CheckStats(message.stats());
     case WorkerMessage::MESSAGE_NOT_SET:

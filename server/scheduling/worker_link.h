@@ -28,7 +28,10 @@ struct WorkerLink {
   absl::Time start_time;
   int64_t processes_run = 0;
   int32_t warm_sandboxes = 0;
-  std::shared_ptr<Run> run;  // set while kBusy
+  std::shared_ptr<Run> run;  // set while kBusy, but see held_bytes
+  // The share of a run that has ended and whose memory is not free. The worker
+  // is kBusy with that. 0: none.
+  int64_t held_bytes = 0;
   bool run_started = false;  // RunStarted has come
   // When the worker counts as hung unless it says what is expected of it.
   SteadyTime hung_at = SteadyTime::max();

@@ -293,6 +293,7 @@ void WorkerPool::GiveUp(uint64_t key, WorkerLoss loss,
   // If this fails the supervisor is gone, which the control socket tells.
   (void)SendMessage(control_, control);
   losses_.push_back({link.slot, loss, reason});
+  admitted_bytes_ -= link.held_bytes;
   if (const auto run = TakeRun(&link)) Requeue(run, completed);
   if (!AnyReady() && !outage_since_) {
     outage_since_ = Clock::now();

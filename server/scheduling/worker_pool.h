@@ -38,6 +38,7 @@ namespace paddock {
 //   supervisor is asked to replace it, and its run goes to the front of the
 //   queue, once. The second time it is lost.
 //   A run starts when there is a worker for it and its share of memory is free.
+//   A run's end frees both, or its worker says later that they are.
 //   While no worker is up, runs wait; if that lasts, they are turned away.
 class WorkerPool {
  public:
@@ -53,6 +54,9 @@ class WorkerPool {
     absl::Duration hang_margin = absl::Seconds(30);
     // A worker must have killed a run this long after CancelRequest.
     absl::Duration cancel_margin = absl::Seconds(10);
+    // After a run its memory must be free, or have been given up by the worker
+    // itself (DeadSandbox::kFreeTimeout).
+    absl::Duration free_margin = absl::Seconds(150);
     // A new worker must be ready after this.
     absl::Duration ready_margin = absl::Seconds(120);
     // Without a worker for so long, runs are turned away.
@@ -107,6 +111,7 @@ class WorkerPool {
   bool CanStartAtOnce(const Run& run) const;
   bool StartRun(WorkerLink* link, const std::shared_ptr<Run>& run);
   std::shared_ptr<Run> TakeRun(WorkerLink* link);
+  void BecomeIdle(uint64_t key);
   void Stop(const std::shared_ptr<Run>& run, RunEnd why,
             Completions* completed);
   WorkerLink* LinkOf(const Run* run);

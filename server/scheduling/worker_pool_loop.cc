@@ -187,6 +187,10 @@ void WorkerPool::TakeMessage(uint64_t key,
     }
   } else if (message.has_finished()) {
     TakeFinished(key, std::move(*message.mutable_finished()), &completed);
+  } else if (message.has_memory_free()) {
+    admitted_bytes_ -= std::exchange(link.held_bytes, 0);
+    BecomeIdle(key);
+    Dispatch();
   } else if (message.has_stats()) {
     link.warm_sandboxes = message.stats().warm_sandboxes();
   }
@@ -213,14 +217,20 @@ void WorkerPool::TakeReady(uint64_t key, internal::v1::WorkerReady ready) {
 void WorkerPool::TakeFinished(uint64_t key, internal::v1::RunFinished finished,
                               Completions* completed) {
   WorkerLink& link = links_.at(key);
+  // Its share is given to nobody before the worker says so.
+  const int64_t held_bytes =
+      finished.memory_held() ? link.run->memory_share : 0;
   const std::shared_ptr<Run> run = TakeRun(&link);
-  link.state = WorkerLink::State::kIdle;
-  link.hung_at = SteadyTime::max();
   ++link.processes_run;
   const v1::Outcome outcome = finished.result().outcome();
   const bool ours = outcome == v1::OUTCOME_INFRASTRUCTURE_ERROR;
-  // At the end of the line: others get the run first if it goes back.
-  idle_.push_back(key);
+  if (held_bytes > 0) {
+    link.held_bytes = held_bytes;
+    admitted_bytes_ += held_bytes;
+    link.hung_at = AddTo(Clock::now(), options_.free_margin);
+  } else {
+    BecomeIdle(key);
+  }
   if (ours && !run->stopped && run->attempts == 1) {
     queue_.PushFront(run);
   } else if (run->stopped && (ours || outcome == v1::OUTCOME_CANCELLED)) {
@@ -231,6 +241,14 @@ void WorkerPool::TakeFinished(uint64_t key, internal::v1::RunFinished finished,
              completed);
   }
   Dispatch();
+}
+
+// At the end of the line: others get a run first if it goes back.
+void WorkerPool::BecomeIdle(uint64_t key) {
+  WorkerLink& link = links_.at(key);
+  link.state = WorkerLink::State::kIdle;
+  link.hung_at = SteadyTime::max();
+  idle_.push_back(key);
 }
 
 void WorkerPool::KeepTime() {

@@ -17,6 +17,7 @@ from harness import jobs
 from harness import leftovers
 from harness import resources
 from harness.jobs import MIB
+from harness.metrics import Scrape
 from harness.resources import nothing_stays  # noqa: F401
 from harness.server import wait_until
 from harness.time_scale import SCALE
@@ -94,6 +95,32 @@ def test_a_hundred_runs_leave_as_much_as_one(nothing_stays, sandbox):
     for number in range(100):
         result = sandbox.probe(("fork", "zombies", "daemons")[number % 3], 5)
         assert result.outcome == jobs.SUCCEEDED
+
+
+# Two ticks of the kernel's clock, at 100 Hz, for each socket of a chain.
+TICKS = 0.02
+
+
+def test_memory_that_the_kernel_frees_late_is_kept_for_the_job(server, sandbox):
+    """Sockets that lie in each other's messages it takes apart one by one."""
+    before = resources.settled(server, sandbox.api)
+    most = sandbox.api.info().max_limits.open_files
+    for sockets, size in ((250, 128 << 10), (most - 10, 4 << 10)):
+        begin = time.monotonic()
+        result = sandbox.api.execute(jobs.probe(
+            "chain-sockets", sockets, size,
+            limits={**LIMITS, "open_files": max(sockets + 5, 20)})).process
+        assert time.monotonic() - begin < SECONDS
+        assert jobs.probe_report(result) == {"done": sockets, "errno": 0}
+        # The control: not all of it is back, and nobody else gets it.
+        assert result.usage.peak_memory_bytes > 20 * MIB
+        share = Scrape(server).value("paddock_memory_admitted_bytes")
+        assert share >= LIMITS["memory_bytes"]
+        assert not sandbox.api.all_idle()
+        wait_until(sandbox.api.all_idle, sockets * TICKS + SECONDS, 0.05)
+        assert Scrape(server).value("paddock_memory_admitted_bytes") == 0
+        resources.assert_back(server, before, sockets * TICKS + SECONDS)
+    assert "could not be taken down" not in server.log()
 
 
 # 53. The client goes away, or the server dies, while a bomb is at work.

@@ -153,6 +153,33 @@ int PipesInFlight(char** arguments) {
   return KeepInFlight(ParseNumber(arguments[0]), OpenFullPipe);
 }
 
+// COUNT sockets, each in a message that waits at the next, with BYTES of data
+// before it. The last waits at itself, so that only the kernel can find out
+// that nobody has any of them, and it takes them apart one by one.
+int ChainSockets(char** arguments) {
+  const int64_t count = ParseNumber(arguments[0]);
+  const std::string data(ParseNumber(arguments[1]), 'x');
+  int inner = -1;
+  for (int64_t i = 0; i < count; ++i) {
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends) != 0) {
+      return Report(i, errno);
+    }
+    if (!data.empty() && write(ends[0], data.data(), data.size()) < 0) {
+      return Report(i, errno);
+    }
+    const bool last = i + 1 == count;
+    for (const int file : {inner, last ? ends[1] : -1}) {
+      const int error = file < 0 ? 0 : SendDescriptor(ends[0], file);
+      if (error != 0) return Report(i, error);
+    }
+    close(inner);
+    close(ends[0]);
+    inner = ends[1];
+  }
+  return Report(count, 0);
+}
+
 int MakeTimers(char** arguments) {
   const int64_t count = ParseNumber(arguments[0]);
   sigevent event = {};
@@ -271,6 +298,7 @@ const Probe kBombProbes[] = {
     {"flood-both", 0, "", FloodBoth},
     {"fds-in-flight", 1, "COUNT", DescriptorsInFlight},
     {"pipes-in-flight", 1, "COUNT full ones", PipesInFlight},
+    {"chain-sockets", 2, "COUNT BYTES in each", ChainSockets},
     {"timers", 1, "COUNT", MakeTimers},
     {"queue-signals", 1, "COUNT", QueueSignals},
     {"posix-queues", 1, "COUNT", MakePosixQueues},

@@ -53,6 +53,7 @@ class DeadSandboxTest : public testing::Test {
     message = worker_->Receive();
     EXPECT_TRUE(message.ok() && message->has_finished());
     EXPECT_EQ(message->finished().result().outcome(), v1::OUTCOME_SUCCEEDED);
+    EXPECT_TRUE(worker_->WaitMemoryFree(*message).ok());
     v1::Process next = WorkerProcess::NewProcess({"sleep", "0.3"});
     EXPECT_TRUE(worker_->Send(next).ok());
     message = worker_->Receive();
@@ -80,7 +81,7 @@ TEST_F(DeadSandboxTest, SysVMemoryIsFreeBeforeTheNextProgramRuns) {
 }
 
 // The server gives its share to a program of another worker then.
-TEST_F(DeadSandboxTest, MuchMemoryIsFreeBeforeTheAnswer) {
+TEST_F(DeadSandboxTest, MuchMemoryIsFreeWhenTheWorkerSaysSo) {
   v1::Process process = WorkerProcess::NewProcess(
       {"sh", "-c", "sleep 0.2; head -c 60M /dev/zero > /tmp/file"});
   ASSERT_TRUE(worker_->Send(process).ok());
@@ -90,13 +91,15 @@ TEST_F(DeadSandboxTest, MuchMemoryIsFreeBeforeTheAnswer) {
   message = worker_->Receive();
   ASSERT_TRUE(message.ok() && message->has_finished());
   EXPECT_EQ(message->finished().result().outcome(), v1::OUTCOME_SUCCEEDED);
+  EXPECT_TRUE(message->finished().memory_held());
+  EXPECT_TRUE(worker_->WaitMemoryFree(*message).ok());
   const std::set<std::string> after = Groups();
   EXPECT_FALSE(
       std::includes(after.begin(), after.end(), before.begin(), before.end()));
 }
 
 // The kernel frees it some time after the last process.
-TEST_F(DeadSandboxTest, MuchSysVMemoryIsFreeBeforeTheAnswer) {
+TEST_F(DeadSandboxTest, MuchSysVMemoryIsFreeWhenTheWorkerSaysSo) {
   v1::Process process = WorkerProcess::NewProcess({"python3", "-c", R"(
 import ctypes
 c = ctypes.CDLL(None)

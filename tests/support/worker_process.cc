@@ -172,8 +172,17 @@ absl::StatusOr<v1::ProcessResult> WorkerProcess::Run(
     if (message.finished().run_id() != run_id) {
       return absl::InternalError("the result of another run");
     }
+    RETURN_IF_ERROR(WaitMemoryFree(message));
     return message.finished().result();
   }
+}
+
+absl::Status WorkerProcess::WaitMemoryFree(
+    const internal::v1::WorkerMessage& finished) {
+  if (!finished.finished().memory_held()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const internal::v1::WorkerMessage message, Receive());
+  if (message.has_memory_free()) return absl::OkStatus();
+  return absl::InternalError("another message than MemoryFree");
 }
 
 absl::StatusOr<int> WorkerProcess::WaitForEnd() {

@@ -39,7 +39,7 @@ class WorkerProcess {
   // is unset.
   static v1::Process NewProcess(const std::vector<std::string>& argv);
 
-  // Sends a run and waits for its end.
+  // Sends a run and waits for its end, and until its memory is free.
   absl::StatusOr<v1::ProcessResult> Run(const v1::Process& process);
   // Sends a run only; its id.
   absl::StatusOr<uint64_t> Send(const v1::Process& process);
@@ -47,6 +47,9 @@ class WorkerProcess {
   void RepeatRunId() { --next_run_; }
   // The next message but WorkerStats.
   absl::StatusOr<internal::v1::WorkerMessage> Receive();
+
+  // After `finished`, if that says that memory is held.
+  absl::Status WaitMemoryFree(const internal::v1::WorkerMessage& finished);
 
   // Waits until the worker has ended; its wait status.
   absl::StatusOr<int> WaitForEnd();

@@ -35,7 +35,6 @@ using init::SetupStep;
 
 // Far beyond what a build takes on the slowest host; it only bounds a hang.
 constexpr absl::Duration kBuildTimeout = absl::Seconds(30);
-constexpr absl::Duration kFreeTimeout = absl::Seconds(10);  // likewise
 
 constexpr uint64_t kInitNamespaces = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET |
                                      CLONE_NEWIPC | CLONE_NEWUTS |
@@ -76,20 +75,22 @@ int64_t DeadSandbox::HeldBytes() const {
 }
 
 // The kernel frees an IPC namespace, and its System V memory, some time after
-// its last process: whoever gets this memory next would find it taken.
-absl::Status DeadSandbox::WaitForMemory() const {
+// its last process, and sockets that lie in each other's messages one by one:
+// whoever gets this memory next would find it taken.
+absl::Status DeadSandbox::WaitForMemory(int channel) const {
   const absl::Time give_up = absl::Now() + kFreeTimeout;
   while (cgroup_->MemoryInUse() > kMuch && cgroup_->MemoryHeld() > kMuch) {
     if (absl::Now() > give_up) {
       return absl::DeadlineExceededError(
           absl::StrCat(cgroup_->MemoryHeld(), " bytes are still taken"));
     }
-    usleep(1000);
+    pollfd end = {channel, 0, 0};
+    if (poll(&end, 1, 1) > 0) break;
   }
   return absl::OkStatus();
 }
 
-absl::Status DeadSandbox::TearDown(SandboxFactory* factory) && {
+absl::Status DeadSandbox::TearDown(SandboxFactory* factory, int channel) && {
   plan_.Reset();
   listener_.Reset();
   socket_diag_.Reset();
@@ -104,7 +105,7 @@ absl::Status DeadSandbox::TearDown(SandboxFactory* factory) && {
   workspace_ = Workspace();
   factory->ids.Release(ids_);
   if (cgroup_ == nullptr) return absl::OkStatus();
-  absl::Status status = WaitForMemory();
+  absl::Status status = WaitForMemory(channel);
   status.Update(cgroup_->Remove());
   return status;
 }

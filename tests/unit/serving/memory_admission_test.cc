@@ -110,6 +110,60 @@ TEST_F(MemoryAdmissionTest, MemoryOfALostWorkersRunIsFreeAgain) {
   EXPECT_EQ(Admitted(), 0);
 }
 
+internal::v1::WorkerMessage FinishedButHolding(uint64_t run) {
+  internal::v1::WorkerMessage message;
+  message.mutable_finished()->set_run_id(run);
+  message.mutable_finished()->set_memory_held(true);
+  message.mutable_finished()->mutable_result()->set_outcome(
+      v1::OUTCOME_SUCCEEDED);
+  return message;
+}
+
+internal::v1::WorkerMessage MemoryFree() {
+  internal::v1::WorkerMessage message;
+  message.mutable_memory_free();
+  return message;
+}
+
+TEST_F(MemoryAdmissionTest, MemoryThatIsHeldIsNobodyElses) {
+  StartPool(2);
+  const uint64_t first = Submit(MakeRunOf(600));
+  EXPECT_EQ(RunOf(0), first);
+  workers_[0].Send(FinishedButHolding(first));
+  EXPECT_EQ(reports_.back().Wait().end, RunEnd::kFinished);
+  EXPECT_EQ(Admitted(), 600);
+  EXPECT_EQ(pool_->Snapshot().workers[0].state, v1::WORKER_STATE_BUSY);
+  const uint64_t large = Submit(MakeRunOf(401));
+  ExpectNothingFor(0);
+  ExpectNothingFor(1);
+  workers_[0].Send(MemoryFree());
+  EXPECT_EQ(RunOf(1), large);
+  EXPECT_EQ(Admitted(), 401);
+  const uint64_t next = Submit(MakeRunOf(1));
+  EXPECT_EQ(RunOf(0), next) << "it is idle again";
+}
+
+TEST_F(MemoryAdmissionTest, MemoryHeldByALostWorkerIsFreeAgain) {
+  StartPool(2);
+  const uint64_t first = Submit(MakeRunOf(600));
+  EXPECT_EQ(RunOf(0), first);
+  workers_[0].Send(FinishedButHolding(first));
+  reports_.back().Wait();
+  workers_[0].Die();
+  ASSERT_EQ(observer_.WaitLosses(1).size(), 1);
+  EXPECT_EQ(Admitted(), 0);
+}
+
+TEST_F(MemoryAdmissionTest, OnlyWhatIsHeldCanBeFreed) {
+  StartPool(2);
+  const uint64_t first = Submit(MakeRunOf(600));
+  EXPECT_EQ(RunOf(0), first);
+  workers_[0].Send(MemoryFree());
+  const auto losses = observer_.WaitLosses(1);
+  ASSERT_EQ(losses.size(), 1);
+  EXPECT_EQ(losses[0].second, WorkerLoss::kProtocolError);
+}
+
 TEST_F(MemoryAdmissionTest, WhatCanNeverFitRunsAlone) {
   StartPool(2);
   const uint64_t first = Submit(MakeRunOf(1));

@@ -73,7 +73,7 @@ TEST(Config, DefaultsAreThoseOfTheSchemasComments) {
   EXPECT_EQ(config->requests().memory_budget_bytes(), int64_t{7} << 30);
   EXPECT_EQ(max.memory_bytes(), int64_t{3584} << 20);
   EXPECT_EQ(max.workspace_bytes(), int64_t{1792} << 20);
-  EXPECT_EQ(max.open_files(), 20000);
+  EXPECT_EQ(max.open_files(), 4096);
   EXPECT_EQ(max.cpus(), 2);
 }
 
