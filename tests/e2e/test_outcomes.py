@@ -100,6 +100,12 @@ def test_a_working_directory_that_is_not_there(api):
                        result_pb2.FILE_ERROR_REASON_NOT_FOUND, ENOENT)
 
 
+def test_a_working_directory_through_a_link_of_proc(api):
+    result = api.run("/bin/true", working_directory="/proc/self/cwd")
+    assert_exec_failed(result, "/proc/self/cwd",
+                       result_pb2.FILE_ERROR_REASON_SYMLINK, ELOOP)
+
+
 def test_a_call_by_another_architecture_is_a_violation(api):
     result = api.probe("foreign-call")
     assert result.outcome == result_pb2.OUTCOME_POLICY_VIOLATION

@@ -1,7 +1,7 @@
 """Filesystem: attacks 1, 2 and 5 to 7 of README.md."""
 
-from errno import (EACCES, ENOENT, ENOTDIR, ENOTTY, EOPNOTSUPP, EROFS,
-                   EXDEV)
+from errno import (EACCES, ELOOP, ENOENT, ENOTDIR, ENOTTY, EOPNOTSUPP,
+                   EROFS, EXDEV)
 import os
 import re
 import shutil
@@ -214,29 +214,40 @@ def test_the_descriptor_of_stdin_is_read_only(sandbox, attack):
     attack.check_inside(sandbox, {}, stdin=b"input")
 
 
-@pytest.mark.parametrize("directory, error", [
-    *((f"/proc/self/fd/{number}", None) for number in range(12)),
-    ("/proc/1/root", ENOENT), ("/proc/1/cwd", ENOENT),
-    ("/proc/self/exe", ENOTDIR), ("/proc/self/ns/mnt", ENOTDIR)])
-def test_no_working_directory_outside(sandbox, directory, error):
+# What the program itself may say to chdir(2) there is its own affair.
+@pytest.mark.parametrize("directory, error, itself", [
+    ("/proc/self/root", ELOOP, 0), ("/proc/self/cwd", ELOOP, 0),
+    ("/proc/thread-self/root", ELOOP, 0), ("/proc/self/cwd/usr", ELOOP, 0),
+    ("/proc/self/root/proc/self/cwd", ELOOP, 0),
+    *((f"/proc/self/fd/{number}", ELOOP, ENOTDIR) for number in range(3)),
+    ("/dev/fd/0", ELOOP, ENOTDIR), ("/proc/self/exe", ELOOP, ENOTDIR),
+    ("/proc/self/ns/mnt", ELOOP, ENOTDIR),
+    ("/proc/1/root", ENOENT, ENOENT), ("/proc/1/cwd", ENOENT, ENOENT)])
+def test_no_working_directory_outside(
+        sandbox, sleeper, directory, error, itself):
+    on_the_host = directory.replace("/proc/1/", f"/proc/{sleeper}/")
+    assert on_host("calls", f"chdir s:{on_the_host}", cwd="/")["errno"] == (
+        ENOTDIR if itself == ENOTDIR else 0)
     result = sandbox.run("/bin/pwd", "-P", working_directory=directory)
     assert result.outcome == result_pb2.OUTCOME_EXEC_FAILED, result
-    wanted = (error,) if error else (ENOENT, ENOTDIR)
-    assert result.exec_error.error_number in wanted
+    assert result.exec_error.path == directory
+    assert result.exec_error.error_number == error
+    inside = sandbox.report("calls", "chdir s:/", f"chdir s:{directory}")
+    assert inside["errno"] == itself
 
 
-@pytest.mark.parametrize("directory", ["/proc/self/root", "/proc/self/cwd",
-                                       "//", "/proc/self/root/proc/.."])
-def test_a_working_directory_at_the_top_is_the_sandbox_s_own(
-        sandbox, directory):
-    if ".." in directory:
+@pytest.mark.parametrize("directory, seen", [
+    ("//", b"/"), ("/lib", b"/usr/lib"), ("/proc/self", b"/proc/2"),
+    ("/dev/fd", b"/proc/2/fd"), ("/lib/../proc", None)])
+def test_a_working_directory_through_links_of_the_tree(
+        sandbox, directory, seen):
+    if seen is None:
         error = errors.error_of(sandbox.run, "/bin/pwd",
                                 working_directory=directory)
         errors.assert_invalid(error, "job.process.working_directory")
         return
-    result = sandbox.shell("/bin/pwd -P; ls -d /r* /h*",
-                           working_directory=directory)
-    assert result.stdout.data == b"/\n"
+    result = sandbox.run("/bin/pwd", "-P", working_directory=directory)
+    assert result.stdout.data == seen + b"\n"
 
 
 # 6. The runner's own binary and process.

@@ -4,9 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <linux/limits.h>
+#include <linux/openat2.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "worker/init/init.h"
@@ -65,6 +68,23 @@ bool Redirect(const ProgramPlan& plan, int stdin_fd) {
   return !(plan.flags & kStderrToStdout) || dup2(1, 2) == 2;
 }
 
+// A link of /proc to a descriptor or a root leads wherever that is, also out of
+// the tree: openat2(2), RESOLVE_NO_MAGICLINKS.
+bool ChangeDirectory(const char* path) {
+  open_how how = {};
+  how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+  how.resolve = RESOLVE_NO_MAGICLINKS;
+  const int fd =
+      static_cast<int>(syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how)));
+  if (fd < 0 || fchdir(fd) != 0) return false;
+  close(fd);
+  // "(unreachable)" stands before one that is not below the root: getcwd(3).
+  char seen[PATH_MAX];
+  if (syscall(SYS_getcwd, seen, sizeof(seen)) < 0) return false;
+  if (seen[0] != '/') errno = EXDEV;
+  return seen[0] == '/';
+}
+
 // Like execvpe(3), without allocating. Returns only on failure, with errno.
 void ExecAlongPath(const char* path) {
   static char candidate[8192];
@@ -108,7 +128,7 @@ void ReceivePlanAndExec(int plan_fd, int stdout_fd, int stderr_fd) {
   step.Run(kRedirect, Redirect(plan, stdin_fd));
   close(stdout_fd);
   close(stderr_fd);
-  step.Run(kChangeDirectory, chdir(g_packet + plan.directory_offset) == 0);
+  step.Run(kChangeDirectory, ChangeDirectory(g_packet + plan.directory_offset));
   // Not closed outright: plan_fd must report a failed exec.
   step.Run(kCloseOnExec, close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) == 0);
   step.Run(kSetRlimits, SetRlimits(plan));

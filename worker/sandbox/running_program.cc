@@ -54,6 +54,8 @@ FileFault ExecFaultOf(int error) {
       return FileFault::kNotFound;
     case ENOTDIR:
       return FileFault::kParentNotDirectory;
+    case ELOOP:
+      return FileFault::kSymlink;
     default:
       return FileFault::kNotExecutable;
   }
