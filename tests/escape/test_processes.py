@@ -318,7 +318,7 @@ def test_no_priority_is_raised(sandbox, attack):
 
 
 # That of core dumps: test_exhaustion.py.
-LIMITS = {"cpu": 0, "fsize": 1, "stack": 3, "nofile": 7, "memlock": 8,
+LIMITS = {"cpu": 0, "fsize": 1, "stack": 3, "nproc": 6, "nofile": 7, "memlock": 8,
           "sigpending": 11, "msgqueue": 12, "nice": 13, "rtprio": 14}
 MORE = "w:0xffffffffffffffff,0xffffffffffffffff"
 
@@ -335,3 +335,39 @@ MORE = "w:0xffffffffffffffff,0xffffffffffffffff"
 )
 def test_no_limit_is_raised(sandbox, attack):
     attack.check(sandbox)
+
+
+COUNT_MINE = """
+import os, resource, sys
+limit = resource.RLIMIT_NPROC
+print(*resource.getrlimit(limit))
+if os.getuid() == 0:  # whom it does not hold; nobody else has this id
+    os.setresuid(*[1 << 24 | os.getpid()] * 3)
+resource.setrlimit(limit, (5, 5))
+read, write = os.pipe()
+made = 1
+try:
+    while made < 9:
+        if os.fork() == 0:
+            os.close(write)
+            os._exit(len(os.read(read, 1)))
+        made += 1
+except BlockingIOError:
+    pass
+print(made)
+os.close(write)
+while made > 1:
+    os.wait()
+    made -= 1
+"""
+
+
+def test_the_limit_of_a_user_counts_the_job_only(sandbox):
+    """The second line: never the first to refuse, twice what the group has."""
+    control = host_output("/usr/bin/python3", "-c", COUNT_MINE).split()
+    assert control[2] == b"5" and control[1] != b"128"
+    for processes in (64, 100):
+        result = sandbox.python(COUNT_MINE, limits=dict(processes=processes))
+        most = b"%d" % (2 * processes)
+        assert result.stdout.data.split() == [most, most, b"5"]
+        assert not result.limits_hit

@@ -29,10 +29,16 @@ std::vector<WantedLimit> WantedLimits(const ProgramLimits& limits) {
   const uint64_t files = static_cast<uint64_t>(limits.open_files);
   const uint64_t file_size = static_cast<uint64_t>(limits.file_size_bytes);
   const uint64_t stack = static_cast<uint64_t>(limits.stack_bytes);
+  // The pids cgroup is what counts, and the only one whose refusals are seen.
+  // Of the program's user in its own user namespace the kernel counts no one
+  // else; but a process that is refused by the cgroup counts until then, and
+  // each that lives can make one at a time.
+  const uint64_t processes = 2 * static_cast<uint64_t>(limits.processes);
   return {
       {"limits.file_size_bytes", RLIMIT_FSIZE, file_size, file_size},
       {"limits.open_files", RLIMIT_NOFILE, files, files},
       {"limits.stack_bytes", RLIMIT_STACK, stack, stack},
+      {nullptr, RLIMIT_NPROC, processes, processes},
       {nullptr, RLIMIT_CPU, cpu_seconds, cpu_seconds},
       {nullptr, RLIMIT_MEMLOCK, 64 << 10, 64 << 10},
       {nullptr, RLIMIT_MSGQUEUE, 800 << 10, 800 << 10},

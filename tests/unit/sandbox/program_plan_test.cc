@@ -59,6 +59,25 @@ TEST(ProgramPlanTest, LimitsOfTheRequestAreExact) {
   EXPECT_TRUE(files);
 }
 
+// So that the pids cgroup, which tells of it, is always first to refuse.
+TEST(ProgramPlanTest, ProcessesOfTheUserAreTwiceThoseOfTheGroup) {
+  RunSpec spec = Spec();
+  spec.limits.processes = 64;
+  rlimit own;
+  ASSERT_EQ(0, getrlimit(RLIMIT_NPROC, &own));
+  ASSERT_GT(own.rlim_max, 128u);
+  const absl::StatusOr<std::string> packet = EncodeProgramPlan(spec);
+  ASSERT_TRUE(packet.ok());
+  const init::ProgramPlan plan = HeaderOf(*packet);
+  bool found = false;
+  for (uint32_t i = 0; i < plan.rlimit_count; ++i) {
+    const init::PlanRlimit& limit = plan.rlimits[i];
+    if (limit.resource != RLIMIT_NPROC) continue;
+    found = limit.soft == 128 && limit.hard == 128;
+  }
+  EXPECT_TRUE(found);
+}
+
 TEST(ProgramPlanTest, LimitAboveOurOwnIsRefusedByName) {
   rlimit own;
   ASSERT_EQ(0, getrlimit(RLIMIT_NOFILE, &own));
