@@ -159,6 +159,25 @@ def test_processes(sandbox, bomb):
     bomb.check(sandbox)
 
 
+def test_memory_of_processes_that_are_gone(sandbox):
+    """The kernel frees them later than it counts them: more memory than all
+    that may live at a time. Emulated, it can keep up for as long as they have."""
+    storm = bomb("", ("hydra", 62), ("fork", 63),
+                 R.OUTCOME_MEMORY_LIMIT_EXCEEDED, "MEMORY",
+                 memory_bytes=16 * MIB, cpu_time=20 if SCALE == 1 else 3)
+    control, _ = storm.run(sandbox, storm.under)
+    assert control.outcome == jobs.SUCCEEDED, control
+    assert control.usage.peak_memory_bytes < 12 * MIB
+    result, answered = storm.run(sandbox, storm.over)
+    if SCALE != 1 and result.outcome == CPU_LIMIT["outcome"]:
+        storm = dataclasses.replace(storm, outcome=result.outcome,
+                                    hit=frozenset({"CPU_TIME"}))
+    assert result.outcome == storm.outcome, result
+    assert storm.hit <= jobs.limit_names(result) <= storm.hit | {"PROCESSES"}
+    assert result.usage.peak_memory_bytes <= 16 * MIB
+    assert answered < storm.time_to_limit(control, result) + SECONDS
+
+
 # 36. Inodes, deep trees, sparse files.
 
 DISK = R.OUTCOME_DISK_LIMIT_EXCEEDED
