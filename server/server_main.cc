@@ -171,6 +171,7 @@ absl::Status Server::ListenGrpc() {
   const GrpcListener::Options options = {
       .make_services = [this] { return MakeServices(); },
       .max_request_bytes = config_.requests().max_request_bytes(),
+      .longest_run = FromProto(config_.requests().max_limits().wall_time()),
       .metrics = &rpc_metrics_};
   // The socket first: it has a lock, so a second server stops here.
   if (!listen.unix_socket().empty()) {

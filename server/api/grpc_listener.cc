@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <climits>
 #include <cstring>
 #include <mutex>
 #include <utility>
@@ -26,9 +27,14 @@ namespace {
 constexpr int kKeepaliveMs = 60'000;
 constexpr int kKeepaliveTimeoutMs = 20'000;
 constexpr int kMinClientPingMs = 10'000;
-// Clients come back and find whatever stands behind the name then. Calls that
-// run may end first.
+// Clients come back and find whatever stands behind the name then.
 constexpr int kMaxConnectionAgeMs = 600'000;
+// A client that wants something again connects again, unseen by who calls.
+constexpr int kMaxConnectionIdleMs = 300'000;
+// What a job may wait for its turn. Calls of an aged connection end with that
+// and the job's own time behind them: by then it is one whose message or
+// answer trickles.
+constexpr absl::Duration kLongestQueueing = absl::Hours(24);
 
 // Messages of the largest size that may be on their way in, of one listener.
 constexpr size_t kRequestsInTransit = 8;
@@ -69,6 +75,14 @@ void Configure(const GrpcListener::Options& options,
       GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kMinClientPingMs);
   builder->AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS,
                               kMaxConnectionAgeMs);
+  builder->AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS,
+                              kMaxConnectionIdleMs);
+  const int64_t grace_ms =
+      absl::ToInt64Milliseconds(kLongestQueueing + options.longest_run);
+  // The largest is taken for "never".
+  builder->AddChannelArgument(
+      GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS,
+      static_cast<int>(std::min<int64_t>(grace_ms, INT_MAX - 1)));
   // A few compressed bytes must not become max_request_bytes.
   builder->SetDefaultCompressionAlgorithm(GRPC_COMPRESS_NONE);
   builder->SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_DEFLATE, false);

@@ -25,6 +25,8 @@ class GrpcListener {
     // All services, new ones for each listener.
     std::function<std::vector<std::unique_ptr<grpc::Service>>()> make_services;
     int64_t max_request_bytes = 0;
+    // Of a job, once it has a worker: the largest wall time.
+    absl::Duration longest_run;
     RpcMetrics* metrics = nullptr;  // must outlive the listener
   };
 
