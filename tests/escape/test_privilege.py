@@ -40,6 +40,19 @@ def test_no_capability_is_in_any_set(sandbox):
     assert inside["Seccomp"] == "2"
 
 
+# capabilities(7): no root, no fix-up of set*id, no ambient sets, each with its
+# lock, and the lock of keep_caps.
+SECURE_BITS = 0b11101111
+
+
+def test_what_a_user_s_id_gives_is_locked(sandbox):
+    line = ("setpriv", "--securebits=+noroot,+noroot_locked", paths.PROBE,
+            "secure-bits")
+    assert json.loads(host_output(*line)) == {"done": 0b11, "errno": 0}
+    assert on_host("secure-bits") != {"done": SECURE_BITS, "errno": 0}
+    assert sandbox.report("secure-bits") == {"done": SECURE_BITS, "errno": 0}
+
+
 @attacks(
     calls("capset", "capset i:0x20080522,0 i:1,1,0"),
     calls("inheritable", "capset i:0x20080522,0 i:0,0,1"),

@@ -1,5 +1,6 @@
 // What a program is: for tests that give it a chance to become more.
 #include <linux/capability.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -25,12 +26,18 @@ int CountCapabilities(char** /*arguments*/) {
   return Report(static_cast<int64_t>(count), 0);
 }
 
+int TellSecureBits(char** /*arguments*/) {
+  const int bits = prctl(PR_GET_SECUREBITS);
+  return Report(bits, bits < 0 ? errno : 0);
+}
+
 }  // namespace
 
 const Probe kPrivilegeProbes[] = {
     {"user", 0, ": the effective user", TellUser},
     {"group", 0, ": the effective group", TellGroup},
     {"capabilities", 0, ": how many it holds", CountCapabilities},
+    {"secure-bits", 0, ": as prctl(2) tells them", TellSecureBits},
     {nullptr, 0, nullptr, nullptr},
 };
 
