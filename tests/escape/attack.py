@@ -1,5 +1,6 @@
 """Runs an attack in a sandbox, and where nothing stops it as the control."""
 
+import contextlib
 import dataclasses
 import errno
 import json
@@ -11,6 +12,7 @@ import pytest
 from paddock.v1 import result_pb2
 
 from harness import jobs
+from harness import leftovers
 from harness import paths
 import host_kernel
 
@@ -114,6 +116,21 @@ def on_host(*arguments, new="", prepare="", **options):
     output = host_output(*wrapper, paths.PROBE, *arguments, **options)
     assert output, f"no report of {arguments}"
     return json.loads(output)
+
+
+def status_of(pid):
+    with open(f"/proc/{pid}/status", encoding="utf-8") as file:
+        return dict(line.rstrip("\n").split(":\t", 1) for line in file
+                    if ":\t" in line)
+
+
+def program_of(server):
+    """The pid of `sleep` in a sandbox, None while there is none."""
+    for pid in leftovers.descendants(server.pid):
+        with contextlib.suppress(OSError):  # it ended meanwhile
+            if status_of(pid)["Name"] == "sleep":
+                return pid
+    return None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """Processes: attacks 11 to 14 of README.md."""
 
 from errno import EACCES, EFAULT, EINVAL, ENOENT, ENOMEM, EPERM, ESRCH
-import contextlib
 import dataclasses
 import json
 import os
@@ -13,13 +12,15 @@ from attack import USER
 from attack import attacks
 from attack import calls
 from attack import host_output
+from attack import on_host
+from attack import program_of
+from attack import status_of
 from host_kernel import answer
 from host_kernel import answer_to_access
 from host_kernel import answer_to_raise
 from host_kernel import capable
 from host_kernel import version
 from harness import jobs
-from harness import leftovers
 from harness import paths
 from harness.server import wait_until
 
@@ -96,12 +97,18 @@ def test_a_signal_to_everyone_reaches_only_the_job(sandbox):
     assert json.loads(output) == {"done": 0, "errno": 0}
 
 
-def test_the_owner_of_a_descriptor_gets_no_signal(sandbox):
+def test_the_owner_of_a_descriptor_gets_no_signal(sandbox, victim):
     """F_SETSIG, F_SETOWN and O_ASYNC: data sends SIGKILL to init."""
-    report = sandbox.report(
-        "calls", "socketpair 1 1 0 z:", "fcntl 3 10 9", "fcntl 3 8 1",
-        "fcntl 3 4 0x2000", "write 4 s:x 1")
-    assert report == {"done": 5, "errno": 0}
+    lines = ["socketpair 1 1 0 z:", "fcntl 3 10 9", "fcntl 3 8 {pid}",
+             "fcntl 3 4 0x2000", "write 4 s:x 1"]
+    sent = {"done": len(lines), "errno": 0}
+    assert on_host("calls", *(line.format(pid=victim)
+                              for line in lines)) == sent
+    end = os.waitid(os.P_PID, victim, os.WEXITED | os.WNOWAIT)
+    assert (end.si_code, end.si_status) == (os.CLD_KILLED, SIGKILL)
+    # From the same worker process, whose init it would have been.
+    assert sandbox.report("calls", *(line.format(pid=1)
+                                     for line in lines)) == sent
 
 
 def test_other_processes_are_not_seen(sandbox):
@@ -110,19 +117,40 @@ def test_other_processes_are_not_seen(sandbox):
     assert len(host_output("/bin/sh", "-c", script).split()) > 5
 
 
+ORPHAN = """
+import os, time
+read, write = os.pipe()
+parent = os.fork()
+if parent == 0:
+    parent = os.getpid()
+    if os.fork() > 0: os._exit(0)
+    while os.getppid() == parent: time.sleep(0.01)
+    try:
+        os.kill(os.getppid(), 9)
+        os.write(write, b'sent')
+    except PermissionError:
+        os.write(write, b'refused')
+    os._exit(0)
+os.close(write)
+os.write(1, os.read(read, 100))
+"""
+# prctl(2), PR_SET_CHILD_SUBREAPER: orphans are this one's.
+REAPER = """
+import ctypes, subprocess, sys, time
+assert ctypes.CDLL(None).prctl(36, 1, 0, 0, 0) == 0
+subprocess.run([sys.executable, '-c', sys.argv[1]])
+time.sleep(20)
+"""
+
+
 def test_an_orphan_cannot_end_init(sandbox):
     """Init is its parent then, and takes a signal no more than before."""
-    result = sandbox.python(
-        "import os, time\n"
-        "if os.fork() == 0:\n"
-        "  if os.fork() > 0: os._exit(0)\n"
-        "  while os.getppid() != 1: time.sleep(0.01)\n"
-        "  try: os.kill(os.getppid(), 9)\n"
-        "  except PermissionError: os.write(1, b'refused')\n"
-        "  os._exit(0)\n"
-        "time.sleep(0.5)\n")
+    control = subprocess.run(["/usr/bin/python3", "-c", REAPER, ORPHAN],
+                             stdout=subprocess.PIPE, check=False)
+    assert (control.stdout, control.returncode) == (b"sent", -SIGKILL)
+    result = sandbox.python(ORPHAN)
     assert result.outcome == jobs.SUCCEEDED
-    assert result.stdout.data == (b"" if SAME_USER else b"refused")
+    assert result.stdout.data == (b"sent" if SAME_USER else b"refused")
 
 
 # 12. The inside of init.
@@ -170,34 +198,19 @@ def test_init_is_not_touched(sandbox, attack, victim):
         dict(pid=1, high_pid=1 | 1 << 32, address=address))
 
 
-def _status_of(pid):
-    with open(f"/proc/{pid}/status", encoding="utf-8") as file:
-        return dict(line.rstrip("\n").split(":\t", 1) for line in file
-                    if ":\t" in line)
-
-
-def _program_of(server):
-    """The pid of `sleep` in a sandbox, None while there is none."""
-    for pid in leftovers.descendants(server.pid):
-        with contextlib.suppress(OSError):  # it ended meanwhile
-            if _status_of(pid)["Name"] == "sleep":
-                return pid
-    return None
-
-
 def test_init_has_nothing_to_take(sandbox, server):
     """As the host sees it, while a program runs."""
     call = sandbox.api.start(jobs.make_process("/bin/sleep", "2"))
-    wait_until(lambda: _program_of(server), 20)
-    program = _program_of(server)
-    init = int(_status_of(program)["PPid"])
-    status = _status_of(init)
+    wait_until(lambda: program_of(server), 20)
+    program = program_of(server)
+    init = int(status_of(program)["PPid"])
+    status = status_of(init)
     assert not any(int(status[f"Cap{name}"], 16)
                    for name in ("Inh", "Prm", "Eff", "Bnd", "Amb"))
     assert status["NoNewPrivs"] == "1"
     assert not status["Groups"].strip()
     init_uid, = set(map(int, status["Uid"].split()))
-    program_uid = int(_status_of(program)["Uid"].split()[0])
+    program_uid = int(status_of(program)["Uid"].split()[0])
     assert os.stat(f"/proc/{program}/environ").st_uid == program_uid
     if USER == "single":  # who is root of the namespace too
         assert init_uid == program_uid != 0
