@@ -22,6 +22,8 @@ echo '{"listen": {"grpc_address": "", "http_address": "",
 until [ -s /tmp/paddock/ready ]; do kill -0 $!; sleep 0.1; done
 export PADDOCK_SERVER=unix:/tmp/paddock/run/socket
 "$1/paddock" run -- /bin/echo it runs
+"$1/paddock" run --quiet --file /tmp/probe="$1/probe" -- \
+  /tmp/probe posix-queues 1000 || echo "queues end with $?"
 "$1/paddock" doctor || echo "doctor ends with $?"
 kill $!
 wait $!
@@ -47,6 +49,9 @@ def test_without_landlock_the_table_says_nothing_enforces_it():
     assert ("Not fully enforced: landlock (NONE), server landlock (NONE)."
             in lines)
     assert "doctor ends with 1" in lines
+    # With it a program has none: escape_exhaustion.
+    assert '{"done":9,"errno":24}' in "".join(lines).replace(" ", "")
+    assert "queues end with 1" in lines
 
 
 def test_controllers_of_v1_that_share_a_hierarchy():
