@@ -14,6 +14,7 @@ from paddock.v1 import result_pb2
 from harness import jobs
 from harness import leftovers
 from harness import paths
+from harness.time_scale import SCALE
 import host_kernel
 
 # What a clean program of the same slot must find: nothing of its predecessor.
@@ -23,6 +24,8 @@ _CLEAN_OUTPUT = (b"/work/* /tmp/* /dev/shm/* /proc/2\n"
                  b"/proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2 "
                  b"/proc/self/fd/3\n")
 _HOST_SECONDS = 60
+# From passing a limit to the answer.
+SECONDS = 2
 # Who starts paddockd, as harness/server.py takes it; None is root of the host.
 USER = os.environ.get("PADDOCK_TESTS_USER")
 # A sandbox has a single id then, not a range.
@@ -116,6 +119,14 @@ def on_host(*arguments, new="", prepare="", **options):
     output = host_output(*wrapper, paths.PROBE, *arguments, **options)
     assert output, f"no report of {arguments}"
     return json.loads(output)
+
+
+def time_to_pass(control):
+    """When what took a limit without a pause passed it, in seconds from the
+    start; `control` is the result of what stayed just below it."""
+    # At once, where programs run at the speed of hardware. Emulated, some three
+    # times what the control did.
+    return 0 if SCALE == 1 else 3 * jobs.seconds(control.usage.wall_time)
 
 
 def status_of(pid):
