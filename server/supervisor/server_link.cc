@@ -11,8 +11,27 @@
 
 namespace paddock {
 namespace {
+
+using internal::v1::ServerControl;
+
 // A start and an end of every worker there can be.
 constexpr size_t kMostWaiting = 4096;
+
+bool IsPort(int32_t number) { return number >= 0 && number <= 65535; }
+
+// What the supervisor would make of any slot and incarnation is harmless:
+// WorkerFleet knows its own. A next server would be told to listen on a port.
+absl::Status CheckControl(const ServerControl& control) {
+  if (control.message_case() == ServerControl::MESSAGE_NOT_SET) {
+    return absl::InvalidArgumentError("a message without content");
+  }
+  if (!IsPort(control.ready().grpc_port()) ||
+      !IsPort(control.ready().http_port())) {
+    return absl::InvalidArgumentError("a port above 65535, or below 0");
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<ServerLink> ServerLink::Create(UniqueFd socket) {
@@ -45,15 +64,15 @@ absl::Status ServerLink::Flush() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::optional<internal::v1::ServerControl>>
-ServerLink::Receive() {
-  internal::v1::ServerControl control;
+absl::StatusOr<std::optional<ServerControl>> ServerLink::Receive() {
+  ServerControl control;
   const absl::Status received =
       ReceiveMessage(socket_.get(), &control, nullptr, /*dont_wait=*/true);
   if (absl::IsDeadlineExceeded(received)) {
-    return std::optional<internal::v1::ServerControl>();
+    return std::optional<ServerControl>();
   }
   RETURN_IF_ERROR(received);
+  RETURN_IF_ERROR(CheckControl(control));
   return std::optional(std::move(control));
 }
 

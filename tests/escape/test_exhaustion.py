@@ -1,8 +1,9 @@
 """Exhaustion: attacks 34 to 42 of README.md.
 
 Each bomb ends with the outcome of the limit it passes, soon after it passed it,
-and the service holds no more of the host than before. The control is the same
-probe just under the limit, which has to succeed.
+and the service holds no more of the host than before; nor did the kernel hold
+more meanwhile than the memory limit lets the program have. The control is the
+same probe just under the limit, which has to succeed.
 """
 
 import dataclasses
@@ -20,6 +21,9 @@ from attack import time_to_pass
 from host_helper import helper
 from harness import jobs
 from harness.jobs import MIB
+from harness.resources import HELD_BYTES
+from harness.resources import growth
+from harness.resources import held_by_kernel
 # pylint: disable=unused-import
 from harness.resources import host_recovers, nothing_stays  # noqa: F401
 from harness.server import wait_until
@@ -28,6 +32,8 @@ from harness.time_scale import SCALE
 pytestmark = pytest.mark.usefixtures("nothing_stays", "host_recovers")
 
 R = result_pb2
+# Until the kernel has given back what a program made it hold.
+SETTLE = 10 * SCALE
 ROOMY = dict(memory_bytes=512 * MIB, processes=64, cpu_time=20, wall_time=40,
              open_files=512, workspace_inodes=1000)
 GIB = 1 << 30
@@ -47,11 +53,13 @@ class Bomb:
     streams: dict = dataclasses.field(default_factory=dict)
 
     def run(self, sandbox, arguments):
-        begin = time.monotonic()
-        result = sandbox.api.execute(jobs.probe(
-            *arguments, limits={**ROOMY, **self.limits},
-            **self.streams)).process
-        answered = time.monotonic() - begin
+        limits = {**ROOMY, **self.limits}
+        with growth(held_by_kernel, HELD_BYTES, SETTLE) as grown:
+            begin = time.monotonic()
+            result = sandbox.api.execute(jobs.probe(
+                *arguments, limits=limits, **self.streams)).process
+            answered = time.monotonic() - begin
+        assert grown() < limits["memory_bytes"] + HELD_BYTES
         sandbox.assert_clean()
         return result, answered
 
@@ -130,6 +138,15 @@ def test_memory(sandbox, bomb):
     # Just under: what a way holds it is charged for.
     assert UNDER <= control.usage.peak_memory_bytes < LIMIT
     bomb.check(sandbox)
+
+
+@pytest.mark.parametrize("probe", ["hog-shared", "hog-page-tables"])
+def test_memory_that_is_charged_to_nobody_would_be_seen(probe):
+    """The control of what each bomb here is held to."""
+    over = 128 * MIB
+    with growth(held_by_kernel, HELD_BYTES, SETTLE) as grown:
+        assert on_host(probe, over)["errno"] == 0
+    assert grown() > over - HELD_BYTES
 
 
 def test_memory_of_thread_stacks(sandbox):

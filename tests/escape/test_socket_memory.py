@@ -4,11 +4,9 @@ Controls: the same probe just under the limit, and on the host, where nothing
 stops it.
 """
 
-import contextlib
 import errno
 import mmap
 import os
-import threading
 import time
 
 import pytest
@@ -23,9 +21,9 @@ from attack import on_host
 from attack import time_to_pass
 from harness import jobs
 from harness.jobs import MIB
+from harness.resources import growth
 # pylint: disable=unused-import
 from harness.resources import host_recovers, nothing_stays  # noqa: F401
-from harness.server import wait_until
 from harness.time_scale import SCALE
 
 pytestmark = pytest.mark.usefixtures("nothing_stays", "host_recovers")
@@ -39,34 +37,22 @@ LOOK = 40 * MIB
 NOISE = (8 + os.cpu_count()) * MIB
 
 
-@contextlib.contextmanager
 def socket_memory():
-    """What all sockets of the host take more than before, bytes, at most."""
-    def now():
-        with open("/proc/net/sockstat", encoding="ascii") as file:
-            rows = [line.split() for line in file]
-        return mmap.PAGESIZE * sum(int(row[row.index("mem") + 1])
-                                   for row in rows if "mem" in row)
+    """Bytes that all sockets of the host take."""
+    with open("/proc/net/sockstat", encoding="ascii") as file:
+        rows = [line.split() for line in file]
+    return mmap.PAGESIZE * sum(int(row[row.index("mem") + 1])
+                               for row in rows if "mem" in row)
 
-    def watch():
-        while not ended.wait(0.02):
-            seen.append(now() - before)
 
-    before, seen, ended = now(), [0], threading.Event()
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        yield lambda: max(seen)
-    finally:
-        ended.set()
-        watcher.join()
-    wait_until(lambda: now() - before < NOISE, 2 * SCALE)
+def watch_sockets():
+    return growth(socket_memory, NOISE, 2 * SCALE)
 
 
 def fill_sockets(sandbox, probe, size, open_files, control=None):
     """(result, by how much all sockets grew). With a control, the result of one
     just under the limit: within the time that passing it may take."""
-    with socket_memory() as grown:
+    with watch_sockets() as grown:
         process = jobs.probe(
             probe, size, **LOOPBACK,
             limits=dict(memory_bytes=LIMIT, open_files=open_files, cpu_time=20,
@@ -86,7 +72,7 @@ def test_memory_of_sockets_on_loopback(sandbox, probe, open_files):
     control, _ = fill_sockets(sandbox, probe, UNDER, open_files)
     assert control.outcome == jobs.SUCCEEDED, control
     assert UNDER <= control.usage.peak_memory_bytes <= LIMIT
-    with socket_memory() as on_the_host:
+    with watch_sockets() as on_the_host:
         assert on_host(probe, OVER)["errno"] == 0
         assert on_the_host() > OVER - NOISE
     result, grown = fill_sockets(sandbox, probe, OVER, open_files, control)

@@ -13,7 +13,7 @@ namespace paddock::fuzz {
 absl::Status SendHostilePacket(int socket, const std::string& body,
                                Carrier carrier, int more_descriptors);
 
-// The body of a ServerPacket or a WorkerPacket.
+// The body of a ServerPacket, a WorkerPacket or a ControlPacket.
 template <typename Packet>
 std::string BodyOf(const Packet& packet) {
   return packet.has_raw() ? packet.raw()

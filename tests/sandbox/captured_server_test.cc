@@ -1,91 +1,28 @@
 // What a server that was taken over could send: each is refused, the worker
 // ends rather than going on, and nothing of it is left. That another worker
 // takes its place is shown by tests/e2e/test_captured_server.py.
+#include "tests/sandbox/captured_server.h"
+
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <cmath>
 #include <cstdio>
 #include <cstring>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "tests/support/worker_process.h"
 #include "worker/base/file_util.h"
 #include "worker/base/socket.h"
 #include "worker/wire/channel.h"
 
 namespace paddock {
 namespace {
-
-class CapturedServerTest : public testing::Test {
- protected:
-  void SetUp() override {
-    absl::StatusOr<std::unique_ptr<WorkerProcess>> worker =
-        WorkerProcess::Start();
-    ASSERT_TRUE(worker.ok()) << worker.status();
-    worker_ = *std::move(worker);
-  }
-
-  // The control: the very same worker does run what is in order.
-  void ExpectWorks() {
-    absl::StatusOr<v1::ProcessResult> result =
-        worker_->Run(WorkerProcess::NewProcess({"/bin/true"}));
-    ASSERT_TRUE(result.ok()) << result.status();
-    EXPECT_EQ(result->outcome(), v1::OUTCOME_SUCCEEDED);
-  }
-
-  // Begins a run of what is in order, by a packet that the test writes.
-  static std::string GoodMessage() {
-    internal::v1::ServerMessage message;
-    message.mutable_run()->set_run_id(77);
-    *message.mutable_run()->mutable_process() =
-        WorkerProcess::NewProcess({"/bin/true"});
-    return message.SerializeAsString();
-  }
-
-  // The control for a packet that is spoiled: the same one, made right.
-  void ExpectPacketWorks(const std::string& packet,
-                         const std::vector<int>& descriptors = {}) {
-    ASSERT_TRUE(SendPacket(worker_->channel(), packet, descriptors).ok());
-    absl::StatusOr<internal::v1::WorkerMessage> message = worker_->Receive();
-    ASSERT_TRUE(message.ok() && message->has_started());
-    message = worker_->Receive();
-    ASSERT_TRUE(message.ok() && message->has_finished());
-    EXPECT_EQ(message->finished().run_id(), 77);
-    EXPECT_EQ(message->finished().result().outcome(), v1::OUTCOME_SUCCEEDED);
-  }
-
-  void ExpectPacketRefused(const std::string& packet,
-                           const std::vector<int>& descriptors = {}) {
-    ASSERT_TRUE(SendPacket(worker_->channel(), packet, descriptors).ok());
-    ExpectRefused();
-  }
-
-  void ExpectRefused() {
-    absl::StatusOr<int> status = worker_->WaitForEnd();
-    ASSERT_TRUE(status.ok()) << status.status();
-    EXPECT_TRUE(WIFEXITED(*status) && WEXITSTATUS(*status) == 1) << *status;
-  }
-
-  void ExpectProcessRefused(const std::function<void(v1::Process*)>& change) {
-    ExpectWorks();
-    v1::Process process = WorkerProcess::NewProcess({"/bin/true"});
-    change(&process);
-    ASSERT_TRUE(worker_->Send(process).ok());
-    ExpectRefused();
-  }
-
-  std::unique_ptr<WorkerProcess> worker_;
-};
 
 TEST_F(CapturedServerTest, PathForAnImageName) {
   ExpectProcessRefused([](v1::Process* p) { p->set_image("../.."); });
@@ -142,6 +79,13 @@ TEST_F(CapturedServerTest, PacketLargerThanAllowed) {
       SendPacket(worker_->channel(), std::string(kMaxInlineBytes + 100, 'I'))
           .ok());
   ExpectRefused();
+}
+
+TEST_F(CapturedServerTest, MessageLargerThanAllowedInAMemfd) {
+  const UniqueFd largest = GoodMessageOf(kMaxMessageBytes);
+  ExpectPacketWorks("M", {largest.get()});
+  const UniqueFd larger = GoodMessageOf(kMaxMessageBytes + 1);
+  ExpectPacketRefused("M", {larger.get()});
 }
 
 TEST_F(CapturedServerTest, DirectoryForAMemfd) {
@@ -332,65 +276,6 @@ TEST_P(CutMessageTest, InAMemfd) {
 
 INSTANTIATE_TEST_SUITE_P(Parts, CutMessageTest,
                          testing::Values(0, 10, 100, 500, 900, 1000));
-
-// Each field of Limits there is, so none can be forgotten.
-class LimitAboveTheMaximumTest
-    : public CapturedServerTest,
-      public testing::WithParamInterface<std::string> {
- protected:
-  static void RaiseByTheLeast(v1::Limits* limits) {
-    const google::protobuf::Reflection* reflection = limits->GetReflection();
-    const google::protobuf::FieldDescriptor* field =
-        limits->GetDescriptor()->FindFieldByName(GetParam());
-    using Type = google::protobuf::FieldDescriptor::CppType;
-    switch (field->cpp_type()) {
-      case Type::CPPTYPE_INT32:
-        reflection->SetInt32(limits, field,
-                             reflection->GetInt32(*limits, field) + 1);
-        return;
-      case Type::CPPTYPE_INT64:
-        reflection->SetInt64(limits, field,
-                             reflection->GetInt64(*limits, field) + 1);
-        return;
-      case Type::CPPTYPE_DOUBLE:
-        reflection->SetDouble(
-            limits, field,
-            std::nextafter(reflection->GetDouble(*limits, field), INFINITY));
-        return;
-      case Type::CPPTYPE_MESSAGE:
-        static_cast<google::protobuf::Duration*>(
-            reflection->MutableMessage(limits, field))
-            ->set_nanos(1);
-        return;
-      default:
-        FAIL() << "a limit of a new type";
-    }
-  }
-};
-
-TEST_P(LimitAboveTheMaximumTest, IsRefused) {
-  v1::Process process = WorkerProcess::NewProcess({"/bin/true"});
-  *process.mutable_limits() = WorkerProcess::MaxLimits();
-  absl::StatusOr<v1::ProcessResult> at_the_maximum = worker_->Run(process);
-  ASSERT_TRUE(at_the_maximum.ok()) << at_the_maximum.status();
-  EXPECT_EQ(at_the_maximum->outcome(), v1::OUTCOME_SUCCEEDED);
-  RaiseByTheLeast(process.mutable_limits());
-  ASSERT_TRUE(worker_->Send(process).ok());
-  ExpectRefused();
-}
-
-std::vector<std::string> LimitNames() {
-  std::vector<std::string> names;
-  const google::protobuf::Descriptor* limits = v1::Limits::descriptor();
-  for (int i = 0; i < limits->field_count(); ++i) {
-    names.push_back(limits->field(i)->name());
-  }
-  return names;
-}
-
-INSTANTIATE_TEST_SUITE_P(Each, LimitAboveTheMaximumTest,
-                         testing::ValuesIn(LimitNames()),
-                         [](const auto& name) { return name.param; });
 
 }  // namespace
 }  // namespace paddock

@@ -44,6 +44,7 @@ EVERYDAY = {
     "e2e_files": None,
     "e2e_time_limits": None,
     "e2e_memory_limits": None,
+    "e2e_swap": None,
     "e2e_who_pays": None,
     "e2e_count_limits": None,
     "e2e_disk_limits": None,

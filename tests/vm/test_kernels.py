@@ -57,7 +57,7 @@ def test_without_landlock_the_table_says_nothing_enforces_it():
 def test_controllers_of_v1_that_share_a_hierarchy():
     """The host of these tests may have each in one of its own."""
     tests = [os.path.join(HERE, "..", "e2e", f"test_{name}.py") for name in
-             ("count_limits", "memory_limits", "all_sandboxes", "long_run")]
+             ("count_limits", "memory_limits", "swap", "all_sandboxes", "long_run")]
     done = subprocess.run(
         [BOOT, "--timeout", "300", "--cgroups", "hybrid",
          "--env", f"PADDOCK_BUILD={os.path.dirname(BINARIES)}",

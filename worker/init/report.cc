@@ -39,7 +39,7 @@ void StepReporter::Fail(SetupStep step) const {
   Report report = {};
   report.kind = ReportKind::kSetupFailure;
   report.step = step;
-  report.error = errno;
+  report.error = errno > 0 ? errno : EIO;  // a short write(2) has none
   SendReport(socket_, report);
   _exit(1);
 }

@@ -20,6 +20,7 @@
 #include "worker/init/plan.h"
 #include "worker/sandbox/cgroup_files.h"
 #include "worker/sandbox/program_plan.h"
+#include "worker/sandbox/report_reader.h"
 
 namespace paddock {
 namespace {
@@ -193,18 +194,13 @@ void RunningProgram::WatchUntilEnded(const Surroundings& surroundings) {
 }
 
 void RunningProgram::OnStatus() {
-  absl::StatusOr<Packet> packet =
-      ReceivePacket(parts_.status_.get(), sizeof(Report) + 1);
-  Report report;
-  if (!packet.ok() || packet->data.size() != sizeof(report)) {
+  const absl::StatusOr<ReceivedReport> received =
+      ReceiveReport(parts_.status_.get());
+  if (!received.ok() || received->report.kind != ReportKind::kProgramEnded) {
     init_gone_ = true;
     return;
   }
-  memcpy(&report, packet->data.data(), sizeof(report));
-  if (report.kind != ReportKind::kProgramEnded) {
-    init_gone_ = true;
-    return;
-  }
+  const Report& report = received->report;
   end_ = MonotonicNow();
   report_.wait_status = report.status;
   report_.usage.voluntary_switches = report.voluntary_switches;
@@ -215,13 +211,17 @@ void RunningProgram::OnStatus() {
 
 // End of file: the program was exec'ed, or died. A report: it could not be.
 void RunningProgram::OnPlanSocket() {
-  absl::StatusOr<Packet> packet =
-      ReceivePacket(parts_.plan_.get(), sizeof(Report) + 1);
+  const absl::StatusOr<ReceivedReport> received =
+      ReceiveReport(parts_.plan_.get());
   parts_.plan_.Reset();
-  Report report;
-  if (!packet.ok() || packet->data.size() != sizeof(report)) return;
-  memcpy(&report, packet->data.data(), sizeof(report));
-  if (report.kind != ReportKind::kSetupFailure) return;
+  if (!received.ok() && !absl::IsInvalidArgument(received.status())) return;
+  if (!received.ok() || received->report.kind != ReportKind::kSetupFailure) {
+    Fail(SetupStep::kNone,
+         absl::InternalError("the program process broke the protocol"));
+    Kill(EndReason::kSandboxFailed);
+    return;
+  }
+  const Report& report = received->report;
   const std::string what =
       absl::StrCat(SetupStepName(report.step), ": ", strerror(report.error));
   if (report.step == SetupStep::kExec ||

@@ -14,7 +14,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -22,6 +21,7 @@
 #include "worker/base/file_util.h"
 #include "worker/base/status_macros.h"
 #include "worker/init/init.h"
+#include "worker/sandbox/report_reader.h"
 #include "worker/sandbox/running_program.h"
 #include "worker/sandbox/socket_watch.h"
 #include "worker/sandbox/worker_tree.h"
@@ -52,19 +52,15 @@ constexpr char kProcOptions[] = "hidepid=2,subset=pid";
 constexpr char kFullProcOptions[] = "hidepid=2";
 
 // One report; fails with the step where the sender said that one failed.
-absl::StatusOr<Report> ReadReport(const Packet& packet,
-                                  SetupStep* failed_step) {
-  Report report;
-  if (packet.data.size() != sizeof(report)) {
-    return absl::InternalError("a report of the wrong size");
-  }
-  memcpy(&report, packet.data.data(), sizeof(report));
+absl::StatusOr<ReceivedReport> ReceiveStep(int socket, SetupStep* failed_step) {
+  ASSIGN_OR_RETURN(ReceivedReport received, ReceiveReport(socket));
+  const Report& report = received.report;
   if (report.kind == ReportKind::kSetupFailure) {
     *failed_step = report.step;
     return ErrnoStatus(report.error, absl::StrCat("sandbox set-up step ",
                                                   SetupStepName(report.step)));
   }
-  return report;
+  return received;
 }
 
 }  // namespace
@@ -258,18 +254,16 @@ absl::Status WarmSandbox::WaitReady(SetupStep* failed_step) {
 }
 
 absl::Status WarmSandbox::OnStatusReport(SetupStep* failed_step) {
-  ASSIGN_OR_RETURN(Packet packet,
-                   ReceivePacket(parts_.status_.get(), sizeof(Report) + 1));
-  ASSIGN_OR_RETURN(const Report report, ReadReport(packet, failed_step));
-  switch (report.kind) {
+  ASSIGN_OR_RETURN(ReceivedReport received,
+                   ReceiveStep(parts_.status_.get(), failed_step));
+  std::vector<UniqueFd>& descriptors = received.descriptors;
+  switch (received.report.kind) {
     case ReportKind::kDirectories:
-      if (packet.descriptors.size() != (kind_.loopback ? 4 : 3)) break;
-      parts_.workspace_ = Workspace(std::move(packet.descriptors[0]),
-                                    std::move(packet.descriptors[1]),
-                                    std::move(packet.descriptors[2]));
-      if (kind_.loopback) {
-        parts_.socket_diag_ = std::move(packet.descriptors[3]);
-      }
+      if (descriptors.size() != (kind_.loopback ? 4 : 3)) break;
+      parts_.workspace_ =
+          Workspace(std::move(descriptors[0]), std::move(descriptors[1]),
+                    std::move(descriptors[2]));
+      if (kind_.loopback) parts_.socket_diag_ = std::move(descriptors[3]);
       return absl::OkStatus();
     case ReportKind::kInitReady:
       init_ready_ = true;
@@ -277,7 +271,7 @@ absl::Status WarmSandbox::OnStatusReport(SetupStep* failed_step) {
     case ReportKind::kProgramEnded:
       return absl::InternalError(absl::StrCat(
           "the program process ended while it was set up, wait status ",
-          report.status));
+          received.report.status));
     default:
       break;
   }
@@ -285,17 +279,16 @@ absl::Status WarmSandbox::OnStatusReport(SetupStep* failed_step) {
 }
 
 absl::Status WarmSandbox::OnPlanReport(SetupStep* failed_step) {
-  ASSIGN_OR_RETURN(Packet packet,
-                   ReceivePacket(parts_.plan_.get(), sizeof(Report) + 1));
-  ASSIGN_OR_RETURN(const Report report, ReadReport(packet, failed_step));
-  if (report.kind == ReportKind::kNeedIdMaps && packet.sender_pid > 0) {
-    absl::Status status = WriteIdMaps(packet.sender_pid);
+  ASSIGN_OR_RETURN(ReceivedReport received,
+                   ReceiveStep(parts_.plan_.get(), failed_step));
+  const ReportKind kind = received.report.kind;
+  if (kind == ReportKind::kNeedIdMaps && received.sender_pid > 0) {
+    absl::Status status = WriteIdMaps(received.sender_pid);
     if (!status.ok()) *failed_step = SetupStep::kWriteIdMaps;
     return status;
   }
-  if (report.kind == ReportKind::kProgramReady &&
-      packet.descriptors.size() == 1) {
-    parts_.listener_ = std::move(packet.descriptors[0]);
+  if (kind == ReportKind::kProgramReady && received.descriptors.size() == 1) {
+    parts_.listener_ = std::move(received.descriptors[0]);
     ioctl(parts_.listener_.get(), kSetNotificationFlags, kSyncWakeUp);
     return absl::OkStatus();
   }

@@ -50,6 +50,23 @@ def sysctl(name, value):
             file.write(before)
 
 
+@contextlib.contextmanager
+def swap(mib):
+    """Gives the host so much to swap to, in compressed memory."""
+    need_own_machine()
+    subprocess.run(["modprobe", "zram", "num_devices=1"], check=True)
+    with open("/sys/block/zram0/disksize", "w", encoding="ascii") as file:
+        file.write(f"{mib}M")
+    for command in ("mkswap", "swapon"):
+        subprocess.run([command, "/dev/zram0"], check=True,
+                       stdout=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        subprocess.run(["swapoff", "/dev/zram0"], check=True)
+        subprocess.run(["modprobe", "-r", "zram"], check=True)
+
+
 def need_own_machine():
     """For tests that change what all of the host shares, for a moment."""
     _need("own_machine", "VM_ACCELERATOR" in os.environ)

@@ -129,5 +129,25 @@ TEST_F(ServerLinkTest, TellsNothingFromGarbageFromTheEnd) {
   EXPECT_EQ(link_->Receive().status().code(), absl::StatusCode::kUnavailable);
 }
 
+TEST_F(ServerLinkTest, RefusesPortsThatAreNone) {
+  for (const int port : {0, 65535, -1, 65536, INT32_MIN, INT32_MAX}) {
+    ServerControl grpc, http;
+    grpc.mutable_ready()->set_grpc_port(port);
+    http.mutable_ready()->set_http_port(port);
+    for (const ServerControl& control : {grpc, http}) {
+      ASSERT_TRUE(SendMessage(server_.get(), control).ok());
+      const absl::StatusCode expected =
+          port >= 0 && port <= 65535 ? absl::StatusCode::kOk
+                                     : absl::StatusCode::kInvalidArgument;
+      EXPECT_EQ(link_->Receive().status().code(), expected) << port;
+    }
+  }
+}
+
+TEST_F(ServerLinkTest, RefusesAMessageThatSaysNothing) {
+  ASSERT_TRUE(SendMessage(server_.get(), ServerControl()).ok());
+  EXPECT_TRUE(absl::IsInvalidArgument(link_->Receive().status()));
+}
+
 }  // namespace
 }  // namespace paddock
