@@ -15,6 +15,7 @@ from harness import jobs
 from harness import leftovers
 from harness import own_cgroup
 from harness.server import StartFailed
+from harness.server import WITH_FEW_CAPABILITIES
 from harness.time_scale import scaled
 
 NONE = enforcement_pb2.ENFORCEMENT_STATE_NONE
@@ -169,12 +170,14 @@ def test_from_a_cgroup_that_was_killed_before(group, start_server):
     assert jobs.outcome_name(result.outcome) == "WALL_TIME_LIMIT_EXCEEDED"
 
 
-def test_a_v1_host_that_has_v2_mounted_nowhere(start_server):
+@pytest.mark.parametrize("then", [(), WITH_FEW_CAPABILITIES],
+                         ids=["root", "few capabilities"])
+def test_a_v1_host_that_has_v2_mounted_nowhere(start_server, then):
     """Programs are killed by a group of v2 all the same, a mount of the
     worker's own."""
     host.need_v1_controllers()
-    server = start_server(wrapper=in_mount_namespace(
-        "umount --all --types cgroup2"))
+    server = start_server(wrapper=[
+        *in_mount_namespace("umount --all --types cgroup2"), *then])
     with open(f"/proc/{server.pid}/mountinfo", encoding="utf-8") as file:
         assert " - cgroup2 " not in file.read()
     api = jobs.Api(server.channel)
