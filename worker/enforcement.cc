@@ -67,12 +67,10 @@ void FillEnforcement(const SandboxFactory& factory,
   AddLimit(v1::LIMIT_KIND_OUTPUT, "pipes, read by the worker with a cap",
            ready);
 
-  AddLayer(
-      "namespaces",
-      absl::StrCat(
-          "clone3: mnt pid net ipc uts time; unshare: cgroup user",
-          factory.sysctl.valid() ? "; user.max_user_namespaces 0 inside" : ""),
-      ready);
+  AddLayer("namespaces",
+           "clone3: mnt pid net ipc uts time; unshare: cgroup user; "
+           "user.max_user_namespaces 0 inside",
+           ready);
   AddUserIds(factory, ready);
   AddLayer("rootfs", "read-only image, tmpfs, pivot_root", ready);
   AddLayer("proc", "subset=pid, hidepid=2", ready);

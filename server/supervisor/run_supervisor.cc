@@ -9,6 +9,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <utility>
@@ -189,13 +190,23 @@ absl::StatusOr<Supervisor> Prepare(const config::v1::Config& config,
                     std::move(signals), std::move(ready_fd));
 }
 
+bool IsMemoryOfV1(const CgroupHierarchy& hierarchy) {
+  return !hierarchy.unified &&
+         std::count(hierarchy.controllers.begin(), hierarchy.controllers.end(),
+                    "memory") > 0;
+}
+
 // Hierarchies that cannot be read are an error of RunSupervisor's.
 int64_t OwnUsableMemory() {
   auto hierarchies =
       FindOwnCgroupHierarchies("").value_or(std::vector<CgroupHierarchy>());
+  // v2 has no memory controller then. To mount it may take a cgroup namespace,
+  // in which no more can be told where the groups of v1 are.
+  const bool v1 =
+      std::any_of(hierarchies.begin(), hierarchies.end(), IsMemoryOfV1);
   UniqueFd unmounted;
   for (CgroupHierarchy& hierarchy : hierarchies) {
-    if (!hierarchy.unified || !hierarchy.own_directory.empty()) continue;
+    if (v1 || !hierarchy.unified || !hierarchy.own_directory.empty()) continue;
     absl::StatusOr<UniqueFd> root = OpenUnmountedUnified(&hierarchy);
     if (!root.ok()) continue;
     unmounted = *std::move(root);

@@ -1,4 +1,5 @@
-"""Hosts with cgroup v2: where paddockd may stand, and what may be missing."""
+"""Hosts with cgroup v2: where paddockd may stand, and what may be missing. And
+hosts with v1 that have v2 mounted nowhere."""
 
 import os
 import subprocess
@@ -11,8 +12,11 @@ from paddock.v1 import enforcement_pb2
 from harness import errors
 from harness import host
 from harness import jobs
+from harness import leftovers
 from harness import own_cgroup
 from harness.server import StartFailed
+from harness.server import WITH_FEW_CAPABILITIES
+from harness.time_scale import scaled
 
 NONE = enforcement_pb2.ENFORCEMENT_STATE_NONE
 DEGRADED = enforcement_pb2.ENFORCEMENT_STATE_DEGRADED
@@ -164,3 +168,30 @@ def test_from_a_cgroup_that_was_killed_before(group, start_server):
         assert layer(api, "cgroup_entry").mechanism.startswith("cgroup.procs")
     result = api.shell("sleep 20 & sleep 20", limits=dict(wall_time=0.5))
     assert jobs.outcome_name(result.outcome) == "WALL_TIME_LIMIT_EXCEEDED"
+
+
+@pytest.mark.parametrize("then", [(), WITH_FEW_CAPABILITIES],
+                         ids=["root", "few capabilities"])
+def test_a_v1_host_that_has_v2_mounted_nowhere(start_server, then):
+    """Programs are killed by a group of v2 all the same, a mount of the
+    worker's own."""
+    host.need_v1_controllers()
+    server = start_server(wrapper=[
+        *in_mount_namespace("umount --all --types cgroup2"), *then])
+    with open(f"/proc/{server.pid}/mountinfo", encoding="utf-8") as file:
+        assert " - cgroup2 " not in file.read()
+    api = jobs.Api(server.channel)
+    assert layer(api, "kill").mechanism == "cgroup v2 cgroup.kill"
+    assert layer(api, "oom").mechanism.endswith("then cgroup.kill")
+    result = api.probe("fork-bomb", limits=dict(
+        processes=64, wall_time=scaled(0.5), cpu_time=60))
+    assert jobs.outcome_name(result.outcome) == "WALL_TIME_LIMIT_EXCEEDED"
+    assert result.usage.peak_processes == 64
+    # All of it: the shell outlives the one that the kernel chooses.
+    result = api.shell("/usr/bin/python3 -c 'bytearray(200 << 20)'; sleep 60",
+                       limits=dict(memory_bytes=64 << 20))
+    assert jobs.outcome_name(result.outcome) == "MEMORY_LIMIT_EXCEEDED"
+    assert api.execute(half_a_cpu()).outcome == jobs.SUCCEEDED
+    family = leftovers.descendants(server.pid)
+    assert server.stop() == 0
+    assert not any(map(leftovers.is_alive, family))

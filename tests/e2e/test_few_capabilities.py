@@ -6,6 +6,7 @@ import pytest
 
 from harness import jobs
 from harness import leftovers
+from harness import nested_namespaces
 from harness import server as servers
 
 
@@ -50,3 +51,9 @@ def test_programs_have_ranges_of_ids_of_their_own(paddockd):
 
 def test_its_control_as_root_has_none(start_server):
     assert user_namespace(start_server().pid) == user_namespace("self")
+
+
+def test_no_user_namespace_can_be_made_inside(start_server):
+    server = start_server(nested_namespaces.CONFIG,
+                          user=servers.FEW_CAPABILITIES)
+    nested_namespaces.assert_none(jobs.Api(server.channel))

@@ -9,8 +9,15 @@ from paddock.v1 import result_pb2
 from harness import as_user
 from harness import jobs
 from harness import leftovers
+from harness import nested_namespaces
 from harness.jobs import MIB
 from harness.server import Server
+
+# Podman without root: ids and mounts are its own, processes the host's here.
+_CONTAINER = ["unshare", "--user", "--map-root-user", "--map-auto", "--mount",
+              "sh", "-ec"]
+_READ_ONLY = ("mount --bind /proc/sys /proc/sys; "
+              "mount -o remount,bind,ro /proc/sys")
 
 
 @pytest.fixture(params=["range", "single"], scope="module")
@@ -23,7 +30,7 @@ def rootless(work_directory, mode):
     directory = os.path.join(work_directory, mode)
     os.mkdir(directory, 0o755)
     before = leftovers.snapshot()
-    server = Server(directory, user=mode).start()
+    server = Server(directory, nested_namespaces.CONFIG, user=mode).start()
     yield server
     assert server.stop() == 0, server.log()
     leftovers.assert_none_since(before)
@@ -104,6 +111,20 @@ def test_mounts_cannot_be_undone(api):
             assert result.outcome != result_pb2.OUTCOME_SUCCEEDED, command
     for path in ("/x", "/usr/x", "/dev/x", "/etc/x"):
         assert api.shell(f"echo > {path}").outcome == jobs.NONZERO_EXIT
+
+
+def test_no_user_namespace_can_be_made_inside(api):
+    """A second line: the filter refuses to make one at all."""
+    nested_namespaces.assert_none(api)
+
+
+@pytest.mark.parametrize("prepare", ["true", _READ_ONLY],
+                         ids=["writable", "read-only"])
+def test_nor_where_proc_sys_is_read_only(start_server, prepare):
+    """As in a container with the host's processes: `--pid=host`."""
+    server = start_server(nested_namespaces.CONFIG, user="range", wrapper=[
+        *_CONTAINER, f'{prepare}; exec "$@"', "sh"])
+    nested_namespaces.assert_none(jobs.Api(server.channel))
 
 
 def test_devices_work_and_no_other_is_there(api):

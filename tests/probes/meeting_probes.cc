@@ -114,20 +114,29 @@ int SeekProcess() {
 
 // ---- what can be used up: seek finds that it is
 
-int HoldPipes() {
-  int done = 0;
-  for (; done < 1000; ++done) {
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC) != 0) break;
-    if (fcntl(ends[0], F_SETPIPE_SZ, 1 << 20) < 0) break;
-  }
-  return ErrnoUnless(done > 0);
-}
-int SeekPipes() {
+// Soft limit fs.pipe-user-pages-soft: beyond it a new pipe is a small one.
+bool IsSmall(int pipe) {
   constexpr int kWhole = 64 << 10;
-  int ends[2];
-  if (pipe2(ends, O_CLOEXEC) != 0) return errno;
-  return fcntl(ends[0], F_GETPIPE_SZ) < kWhole ? 0 : ENOENT;
+  return fcntl(pipe, F_GETPIPE_SZ) < kWhole;
+}
+int HoldPipes() {
+  for (int made = 0; made < 1000; ++made) {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) return errno;
+    if (IsSmall(ends[0])) return 0;
+    // Refused where that would be too much; as it is, one may still fit.
+    fcntl(ends[0], F_SETPIPE_SZ, 1 << 20);
+  }
+  return EMFILE;
+}
+// Of several: who starts paddockd may have the same id, and close some of his.
+int SeekPipes() {
+  for (int made = 0; made < 8; ++made) {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) return errno;
+    if (IsSmall(ends[0])) return 0;
+  }
+  return ENOENT;
 }
 
 int QueueOneSignal() {

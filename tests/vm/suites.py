@@ -26,8 +26,9 @@ LABELS = {"unit", "sandbox", "escape", "e2e"}
 # Kernel -> the Debian release it comes from, and the features it cannot have:
 # names of SKIP_WITHOUT in tests/support/skip.h.
 KERNELS = {
-    "6.1": ("bookworm", ["landlock_ports", "v1_devices"]),
-    "6.12": ("bookworm-backports", ["v1_devices"]),
+    "6.1": ("bookworm", ["landlock_ports", "v1_devices",
+                         "v1_controllers"]),
+    "6.12": ("bookworm-backports", ["v1_devices", "v1_controllers"]),
 }
 # What the kernel and its cgroups decide. Program -> those of its tests that do,
 # as GoogleTest's --gtest_filter and pytest's -k take them; None: all.

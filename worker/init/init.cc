@@ -131,7 +131,6 @@ bool SetNames(const SetupPlan& plan) {
 // socket(7). Where the kernel has one for all network namespaces, theirs cannot
 // be written.
 bool LimitSockets(int sysctl_fd) {
-  if (sysctl_fd < 0) return true;  // the host gives us none
   constexpr struct {
     const char* file;
     const char* value;

@@ -41,8 +41,8 @@ struct SetupPlan {
   int landlock_abi;  // 0: the kernel has no Landlock
   const sock_filter* filter;
   uint16_t filter_length;
-  // Directory sys of a /proc, for what the program's namespace may count; or
-  // -1.
+  // Directory sys of a /proc, for settings of the sandbox's own namespaces; -1
+  // where none can be mounted, which ends setup at mount_proc.
   int sysctl_fd;
   // Numbers for user.max_inotify_*; empty: what the host gives.
   const char* inotify_instances;

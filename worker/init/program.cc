@@ -90,7 +90,6 @@ bool LimitCount(int sysctl_fd, const char* file, const char* value) {
 // Of inotify its part of what is counted for all sandboxes together.
 bool LimitNamespaces(const SetupPlan& plan) {
   const int fd = plan.sysctl_fd;
-  if (fd < 0) return true;  // the host gives us none: only the filter
   return LimitCount(fd, "user/max_user_namespaces", "0") &&
          LimitCount(fd, "user/max_inotify_instances", plan.inotify_instances) &&
          LimitCount(fd, "user/max_inotify_watches", plan.inotify_watches) &&

@@ -1,17 +1,21 @@
 #include "worker/sandbox/worker_tree.h"
 
 #include <fcntl.h>
+#include <linux/sched.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/mount.h>
-#include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "worker/base/file_util.h"
+#include "worker/base/socket.h"
 #include "worker/base/status_macros.h"
 #include "worker/sandbox/mounts.h"
 
@@ -51,6 +55,34 @@ absl::StatusOr<UniqueFd> MountDetached(const char* type) {
   return mount;
 }
 
+// By a child in a pid namespace of its own: without root on the host nobody
+// mounts a /proc of the host's processes. What is in its sys is the same.
+absl::StatusOr<UniqueFd> MountProcByChild() {
+  ASSIGN_OR_RETURN(SocketPair pair, MakeSocketPair());
+  clone_args args = {};
+  args.flags = CLONE_NEWPID;
+  args.exit_signal = SIGCHLD;
+  const pid_t child =
+      static_cast<pid_t>(syscall(SYS_clone3, &args, sizeof(args)));
+  if (child < 0) return ErrnoStatus(errno, "clone3 into a pid namespace");
+  if (child == 0) {
+    const absl::StatusOr<UniqueFd> mount = MountDetached("proc");
+    if (!mount.ok()) _exit(ErrnoOf(mount.status()));
+    _exit(SendPacket(pair.second.get(), "m", {mount->get()}).ok() ? 0 : EIO);
+  }
+  pair.second.Reset();
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+    return ErrnoStatus(WIFEXITED(status) ? WEXITSTATUS(status) : EIO,
+                       "mount proc");
+  }
+  ASSIGN_OR_RETURN(Packet packet, ReceivePacket(pair.first.get(), 1));
+  if (packet.descriptors.size() != 1) return ErrnoStatus(EIO, "mount proc");
+  return std::move(packet.descriptors[0]);
+}
+
 // As each request does to the tmpfs of its workspace. A filter that refuses
 // these calls is to be found before one comes.
 absl::Status TryReconfiguring(const char* path) {
@@ -87,16 +119,14 @@ absl::StatusOr<UniqueFd> OpenUnmountedCgroup2(const std::string& below) {
 }
 
 absl::StatusOr<UniqueFd> OpenSysctl() {
-  const absl::StatusOr<UniqueFd> mount = MountDetached("proc");
-  if (mount.ok()) return OpenAt(mount->get(), "sys", O_PATH | O_DIRECTORY);
-  // Without root on the host nobody mounts a /proc of the host's processes.
-  if (ErrnoOf(mount.status()) != EPERM) return mount.status();
-  ASSIGN_OR_RETURN(UniqueFd sys,
-                   OpenAt(AT_FDCWD, "/proc/sys", O_PATH | O_DIRECTORY));
-  struct statvfs fs;
-  if (fstatvfs(sys.get(), &fs) != 0) return ErrnoStatus(errno, "fstatvfs");
-  if ((fs.f_flag & ST_RDONLY) != 0) sys.Reset();
-  return sys;
+  absl::StatusOr<UniqueFd> mount = MountDetached("proc");
+  if (ErrnoOf(mount.status()) == EPERM) {
+    mount = MountProcByChild();
+    // A sandbox begins with the same calls, and its errors say more.
+    if (!mount.ok()) return UniqueFd();
+  }
+  RETURN_IF_ERROR(mount.status());
+  return OpenAt(mount->get(), "sys", O_PATH | O_DIRECTORY);
 }
 
 absl::Status BuildWorkerTree(const std::vector<ImageSource>& images) {

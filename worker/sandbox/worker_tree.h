@@ -25,8 +25,8 @@ absl::Status EnterPrivateNamespaces();
 absl::StatusOr<UniqueFd> OpenUnmountedCgroup2(const std::string& below);
 
 // The directory sys of a /proc of our own: where the host is a container, its
-// /proc/sys is often read-only. As OpenUnmountedCgroup2, detached. Where none
-// can be mounted, the host's; invalid if that cannot be written.
+// /proc/sys is often read-only. As OpenUnmountedCgroup2, detached. Invalid
+// where there is none to be had: no sandbox stands there.
 absl::StatusOr<UniqueFd> OpenSysctl();
 
 // Step 2: builds the tree and makes it the root. From here on no host path is

@@ -25,6 +25,11 @@ def need_unified_controllers():
     _need("unified_controllers", own_cgroup.unified_only())
 
 
+def need_v1_controllers():
+    """For tests of hosts with cgroup v1 or both."""
+    _need("v1_controllers", not own_cgroup.unified_only())
+
+
 def show_apparmor():
     """The machines have none before; docker and podman then confine by it, as
     on every Debian and Ubuntu."""

@@ -20,7 +20,7 @@ from harness.time_scale import scaled
 
 # As `user`: root with what containers give it (deploy/CONTAINERS.md), no more.
 FEW_CAPABILITIES = "few_capabilities"
-_WITH_FEW_CAPABILITIES = [
+WITH_FEW_CAPABILITIES = [
     "setpriv", "--bounding-set=-all,+setuid,+setgid,+setfcap",
     "--inh-caps=-all", "--"]
 READY_SECONDS = scaled(30)
@@ -94,7 +94,7 @@ class Server:
 
     def start(self):
         if self._user == FEW_CAPABILITIES:
-            self._wrapper = [*_WITH_FEW_CAPABILITIES, *self._wrapper]
+            self._wrapper = [*WITH_FEW_CAPABILITIES, *self._wrapper]
         elif self._user:
             self._delegation = Delegation(self._user)
             self._wrapper = [*self._delegation.wrapper, *self._wrapper]

@@ -30,13 +30,24 @@
 namespace paddock {
 namespace {
 
+// Makes a process root of mounts of its own, whoever it is.
+int OwnMounts() {
+  if (geteuid() != 0 && unshare(CLONE_NEWUSER) != 0) return -1;
+  if (unshare(CLONE_NEWNS) != 0) return -1;
+  return mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr);
+}
+
 // errno of `call`, 0 if it succeeds, as a child process sees it that is
-// confined before or not.
-int ErrnoInChild(const config::v1::Config& config, bool confined,
-                 const std::function<int()>& call) {
+// confined before or not; `prepare` comes before that.
+int ErrnoInChild(
+    const config::v1::Config& config, bool confined,
+    const std::function<int()>& call,
+    const std::function<int()>& prepare = [] { return 0; }) {
+  constexpr int kNotPrepared = 249;
   constexpr int kNotConfined = 250;
   const pid_t child = fork();
   if (child == 0) {
+    if (prepare() < 0) _exit(kNotPrepared);
     if (confined && !ConfineServer(config).ok()) _exit(kNotConfined);
     errno = 0;
     _exit(call() < 0 ? errno : 0);
@@ -44,6 +55,7 @@ int ErrnoInChild(const config::v1::Config& config, bool confined,
   int status = 0;
   EXPECT_EQ(waitpid(child, &status, 0), child);
   EXPECT_TRUE(WIFEXITED(status)) << status;
+  EXPECT_NE(WEXITSTATUS(status), kNotPrepared);
   EXPECT_NE(WEXITSTATUS(status), kNotConfined);
   return WEXITSTATUS(status);
 }
@@ -64,9 +76,11 @@ class ConfineTest : public testing::Test {
   }
   ~ConfineTest() override { std::filesystem::remove_all(directory_); }
 
-  void ExpectDenied(int error, const std::function<int()>& call) {
-    EXPECT_EQ(ErrnoInChild(config_, false, call), 0) << "the control";
-    EXPECT_EQ(ErrnoInChild(config_, true, call), error);
+  void ExpectDenied(
+      int error, const std::function<int()>& call,
+      const std::function<int()>& prepare = [] { return 0; }) {
+    EXPECT_EQ(ErrnoInChild(config_, false, call, prepare), 0) << "the control";
+    EXPECT_EQ(ErrnoInChild(config_, true, call, prepare), error);
   }
   void ExpectAllowed(const std::function<int()>& call) {
     EXPECT_EQ(ErrnoInChild(config_, true, call), 0);
@@ -122,16 +136,12 @@ TEST_F(ConfineTest, NoTracing) {
 }
 
 TEST_F(ConfineTest, NoNewNamespaces) {
-  SKIP_WITHOUT("root", geteuid() == 0);
-  ExpectDenied(EPERM, [] { return unshare(CLONE_NEWNS); });
-  ExpectDenied(EPERM, [] {
-    // The control mounts in a namespace of its own only.
-    if (unshare(CLONE_NEWNS) != 0 && errno != EPERM) return -1;
-    if (mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
-      return -1;
-    }
-    return mount("none", "/tmp", "tmpfs", 0, nullptr);
-  });
+  SKIP_WITHOUT("user_namespaces", ErrnoInChild(config_, false, OwnMounts) == 0);
+  ExpectDenied(
+      EPERM, [] { return unshare(CLONE_NEWNS); }, OwnMounts);
+  ExpectDenied(
+      EPERM, [] { return mount("none", "/tmp", "tmpfs", 0, nullptr); },
+      OwnMounts);
 }
 
 TEST_F(ConfineTest, FewSocketFamilies) {

@@ -1,0 +1,65 @@
+"""What needs no privilege at all: unit tests, and the client."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from harness import paths
+
+sys.path.insert(0, os.path.join(paths.ROOT, "tests"))
+import ctest_listing  # noqa: E402
+
+_NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
+           "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", "--"]
+
+
+def run_as_nobody(*command, environment=None, **options):
+    return subprocess.run(
+        [*_NOBODY, *command], check=False, text=True, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, timeout=120, env={
+            **os.environ, "HOME": "/nonexistent", **(environment or {})},
+        **options)
+
+
+def unit_programs():
+    """Each once, with all of its tests: GoogleTest's as they are, pytest's."""
+    found = {}
+    for test in ctest_listing.tests_of(paths.BUILD):
+        if "unit" in ctest_listing.labels_of(test):
+            of_pytest = "pytest" in test["command"]
+            command = test["command"] if of_pytest else test["command"][:1]
+            found[tuple(command)] = ctest_listing.properties_of(test)
+    return found
+
+
+def test_nobody_is_nobody():
+    done = run_as_nobody("cat", "/proc/self/status", "/etc/shadow")
+    assert "Uid:\t65534\t65534\t65534\t65534\n" in done.stdout
+    assert "CapBnd:\t0000000000000000\n" in done.stdout
+    assert "Permission denied" in done.stdout
+
+
+def test_unit_tests():
+    programs = unit_programs()
+    assert len(programs) > 8
+    for command, properties in programs.items():
+        environment = dict(line.split("=", 1)
+                           for line in properties.get("ENVIRONMENT", []))
+        done = run_as_nobody(
+            *command, cwd=properties["WORKING_DIRECTORY"],
+            environment={"SANDBOX_TESTS_MUST_RUN": "1", **environment})
+        assert done.returncode == 0, done.stdout[-4000:]
+        assert " passed" in done.stdout or "[  PASSED  ]" in done.stdout
+
+
+@pytest.mark.parametrize("place", ["address", "unix_address"])
+def test_the_client(server, place):
+    assert run_as_nobody(paths.PADDOCK, "--version").returncode == 0
+    done = run_as_nobody(
+        paths.PADDOCK, "run", "--", "/bin/echo", "it runs",
+        environment={"PADDOCK_SERVER": getattr(server, place)})
+    # The socket is for the service's group alone.
+    assert (done.returncode == 0) == (place == "address"), done.stdout
+    assert ("it runs\n" in done.stdout) == (place == "address")
