@@ -2,15 +2,20 @@
 lies."""
 
 import errno
+import glob
+import json
 import signal
 import subprocess
+from concurrent import futures
 
 import pytest
 from paddock.v1 import result_pb2
 
 from harness import accounting
+from harness import host
 from harness import jobs
 from harness.jobs import MIB
+from harness.server import wait_until
 
 MEMORY = result_pb2.OUTCOME_MEMORY_LIMIT_EXCEEDED
 # The probe, as a program that a script can start.
@@ -43,6 +48,42 @@ def test_the_split_tells_user_from_kernel(sandbox, kind, larger, smaller):
     # The kernel samples it, so it is true only roughly.
     assert most > 0.4 and least < 0.1, usage
     assert most + least == pytest.approx(jobs.seconds(usage.cpu_time))
+
+
+def _group_of(command):
+    """The cgroup2 directory of the process that runs `command`."""
+    for folder in glob.glob("/proc/[0-9]*"):
+        try:
+            with open(f"{folder}/cmdline", "rb") as file:
+                if file.read() != command.replace(b" ", b"\0") + b"\0":
+                    continue
+            with open(f"{folder}/cgroup", encoding="ascii") as file:
+                path, = (line.strip().removeprefix("0::") for line in file
+                         if line.startswith("0::"))
+        except OSError:
+            continue  # it is gone
+        return f"/sys/fs/cgroup/unified{path}"
+    return None
+
+
+def test_cgroup_v2_counts_the_same(sandbox):
+    """Where the CPU is no emulated one, and its time therefore exact."""
+    host.need_v1_controllers()
+    script = ("/tmp/probe cpu-user 0.5; /tmp/probe cpu-kernel 0.3;"
+              " /tmp/probe cpu-reaped 20 0.015; exec sleep 1.0625")
+    with futures.ThreadPoolExecutor(1) as pool:
+        run = pool.submit(sandbox.api.shell, script, inputs=PROBE)
+        wait_until(lambda: _group_of(b"sleep 1.0625"), 30)
+        with open(_group_of(b"sleep 1.0625") + "/cpu.stat",
+                  encoding="ascii") as file:
+            counted = dict(line.split() for line in file)
+        result = run.result()
+    reported = jobs.seconds(result.usage.cpu_time)
+    truth = sum(json.loads(line)["done"] * 1e-9
+                for line in result.stdout.data.splitlines())
+    assert truth > 1
+    for figure in reported, int(counted["usage_usec"]) * 1e-6:
+        assert figure == pytest.approx(truth, rel=accounting.CPU_PART)
 
 
 # 44. Peak memory.

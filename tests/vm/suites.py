@@ -60,7 +60,8 @@ EVERYDAY = {
                           " or nothing_watches and tcp",
     "e2e_rootless": None,
     "escape_privilege": None,
-    "escape_exhaustion": "not test_output and not test_waiting",
+    "escape_exhaustion": "not test_output and not test_waiting"
+                         " and not test_disk and not crash_loop",
     "escape_honesty": None,
     "escape_socket_memory": "on_loopback or stay_for",
     "escape_uncharged_memory": "locks",
