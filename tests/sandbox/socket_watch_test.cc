@@ -14,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include "tests/support/unasked_cgroup.h"
 #include "worker/base/unique_fd.h"
 
 namespace paddock {
@@ -89,7 +90,51 @@ struct Connections {
   std::vector<UniqueFd> far;
 };
 
+// Charged for `sockets` while it stands still. Before, that has moved into the
+// heap by the time it is asked.
+class MovingMemory : public UnaskedCgroup {
+ public:
+  explicit MovingMemory(int64_t sockets) : sockets_(sockets) {}
+  bool frozen() const { return frozen_; }
+
+  absl::Status Freeze(absl::Duration) override {
+    frozen_ = true;
+    return absl::OkStatus();
+  }
+  absl::Status Thaw() override {
+    frozen_ = false;
+    return absl::OkStatus();
+  }
+  int64_t SocketMemoryCharged() override { return frozen_ ? sockets_ : 0; }
+  int64_t MemoryInUse() override { return sockets_; }
+  int64_t MemoryHeld() override { return sockets_; }
+
+ private:
+  const int64_t sockets_;
+  bool frozen_ = false;
+};
+
 class SocketWatchTest : public testing::TestWithParam<int> {};
+
+TEST_P(SocketWatchTest, WhatMovesIsCountedOnce) {
+  std::thread([] {
+    ASSERT_EQ(unshare(CLONE_NEWNET), 0);
+    UpLoopback();
+    const UniqueFd diag = OpenDiag();
+    Connections connections(GetParam());
+    connections.Accept();
+    const int64_t sockets = ReadSocketMemory(diag.get())->owned;
+    ASSERT_GE(sockets, kConnections * kSent);
+    MovingMemory cgroup(sockets);
+    SocketWatch enough(diag.get(), &cgroup, sockets);
+    EXPECT_EQ(*enough.Look(absl::ZeroDuration()), false);
+    EXPECT_FALSE(cgroup.frozen());
+    EXPECT_EQ(enough.peak_bytes(), sockets);
+    SocketWatch too_little(diag.get(), &cgroup, sockets - 1);
+    EXPECT_EQ(*too_little.Look(absl::ZeroDuration()), true);
+    EXPECT_TRUE(cgroup.frozen());  // until it is killed
+  }).join();
+}
 
 TEST_P(SocketWatchTest, CountsWhatNobodyHasAccepted) {
   std::thread([] {

@@ -52,6 +52,11 @@ class SandboxCgroup {
   // Returns once no member runs. DeadlineExceeded after `timeout`.
   virtual absl::Status WaitEmpty(absl::Duration timeout) = 0;
 
+  // Stops every member where it is, also one that is forking, until Thaw or a
+  // kill: cgroup.freeze. DeadlineExceeded if one has not stopped in `timeout`.
+  virtual absl::Status Freeze(absl::Duration timeout) = 0;
+  virtual absl::Status Thaw() = 0;
+
   // Ids of its processes, as this one sees them.
   virtual absl::StatusOr<std::vector<int>> Processes() const = 0;
 

@@ -171,28 +171,42 @@ absl::StatusOr<std::vector<int>> KillGroup::Processes() const {
   return pids;
 }
 
-absl::StatusOr<bool> KillGroup::Populated() const {
+absl::StatusOr<bool> KillGroup::Event(absl::string_view name) const {
   char buffer[256];
   const ssize_t n = pread(events_.get(), buffer, sizeof(buffer), 0);
   if (n < 0) return ErrnoStatus(errno, "read cgroup.events");
-  return FindKey(absl::string_view(buffer, n), "populated") != 0;
+  return FindKey(absl::string_view(buffer, n), name) != 0;
 }
 
-bool KillGroup::IsEmpty() const { return !Populated().value_or(true); }
+bool KillGroup::IsEmpty() const { return !Event("populated").value_or(true); }
 
-absl::Status KillGroup::WaitEmpty(absl::Duration timeout) {
+absl::Status KillGroup::WaitFor(absl::string_view name, bool value,
+                                absl::Duration timeout) const {
   const absl::Time give_up = absl::Now() + timeout;
   for (;;) {
-    ASSIGN_OR_RETURN(const bool populated, Populated());
-    if (!populated) return absl::OkStatus();
+    ASSIGN_OR_RETURN(const bool now, Event(name));
+    if (now == value) return absl::OkStatus();
     const int64_t left = absl::ToInt64Milliseconds(give_up - absl::Now());
     if (left <= 0) {
-      return absl::DeadlineExceededError("killed processes did not go away");
+      return absl::DeadlineExceededError(
+          absl::StrCat("cgroup.events: ", name, " stays ", now));
     }
     // The notification may come late: look again now and then.
     pollfd fd = {events_.get(), POLLPRI, 0};
     poll(&fd, 1, static_cast<int>(std::min<int64_t>(left, 100)));
   }
+}
+
+absl::Status KillGroup::WaitEmpty(absl::Duration timeout) {
+  const absl::Status status = WaitFor("populated", false, timeout);
+  return absl::IsDeadlineExceeded(status)
+             ? absl::DeadlineExceededError("killed processes did not go away")
+             : status;
+}
+
+absl::Status KillGroup::Freeze(absl::Duration timeout) {
+  RETURN_IF_ERROR(directory_.Write("cgroup.freeze", "1"));
+  return WaitFor("frozen", true, timeout);
 }
 
 // /proc/swaps has a line of headings and one for each swap area.

@@ -57,7 +57,8 @@ std::optional<int64_t> FindKey(absl::string_view text, absl::string_view key);
 absl::StatusOr<int64_t> ReadNumberAgain(int fd);
 
 // The part of a sandbox's groups that is the same everywhere: a cgroup2
-// directory, for the atomic kill and for knowing when all is over.
+// directory, for the atomic kill, for standing still, and for knowing when all
+// is over.
 class KillGroup {
  public:
   // With a file to enter it by where a child is not to be cloned into it.
@@ -73,18 +74,42 @@ class KillGroup {
   // Whether no member runs. False if that cannot be read.
   bool IsEmpty() const;
   absl::Status WaitEmpty(absl::Duration timeout);
+  absl::Status Freeze(absl::Duration timeout);
+  absl::Status Thaw() { return directory_.Write("cgroup.freeze", "0"); }
   absl::StatusOr<std::vector<int>> Processes() const;
   absl::Status Remove() { return directory_.Remove(); }
 
  private:
-  // `populated` of cgroup.events.
-  absl::StatusOr<bool> Populated() const;
+  // A flag of cgroup.events.
+  absl::StatusOr<bool> Event(absl::string_view name) const;
+  absl::Status WaitFor(absl::string_view name, bool value,
+                       absl::Duration timeout) const;
 
   CgroupDirectory directory_;
   UniqueFd kill_;
   UniqueFd events_;
   UniqueFd procs_;
   bool clone_into_ = true;
+};
+
+// What both versions do by the cgroup2 group.
+class CgroupWithKillGroup : public SandboxCgroup {
+ public:
+  explicit CgroupWithKillGroup(KillGroup group) : group_(std::move(group)) {}
+  int clone_fd() const override { return group_.clone_fd(); }
+  absl::Status WaitEmpty(absl::Duration timeout) override {
+    return group_.WaitEmpty(timeout);
+  }
+  absl::Status Freeze(absl::Duration timeout) override {
+    return group_.Freeze(timeout);
+  }
+  absl::Status Thaw() override { return group_.Thaw(); }
+  absl::StatusOr<std::vector<int>> Processes() const override {
+    return group_.Processes();
+  }
+
+ protected:
+  KillGroup group_;
 };
 
 // Whether there is any swap area, or none can tell.

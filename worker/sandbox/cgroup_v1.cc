@@ -35,15 +35,14 @@ constexpr char kIoFile[] = "blkio.throttle.io_service_bytes";
 constexpr char kSocketUsageFile[] = "memory.kmem.tcp.usage_in_bytes";
 constexpr char kSocketPeakFile[] = "memory.kmem.tcp.max_usage_in_bytes";
 
-class CgroupV1 : public SandboxCgroup {
+class CgroupV1 : public CgroupWithKillGroup {
  public:
   CgroupV1(KillGroup group, bool has_swap, int cpus, bool loopback)
-      : group_(std::move(group)),
+      : CgroupWithKillGroup(std::move(group)),
         has_swap_(has_swap),
         cpus_(cpus),
         loopback_(loopback) {}
 
-  int clone_fd() const override { return group_.clone_fd(); }
   std::vector<int> join_fds() const override {
     std::vector<int> fds;
     if (group_.join_fd() >= 0) fds.push_back(group_.join_fd());
@@ -75,12 +74,6 @@ class CgroupV1 : public SandboxCgroup {
     const std::string full = absl::StrCat(FullQuotaMicros(cpus_));
     if (Of("cpu").Write("cpu.cfs_quota_us", full).ok()) return absl::OkStatus();
     return Of("cpu").Write("cpu.cfs_quota_us", "-1");
-  }
-  absl::Status WaitEmpty(absl::Duration timeout) override {
-    return group_.WaitEmpty(timeout);
-  }
-  absl::StatusOr<std::vector<int>> Processes() const override {
-    return group_.Processes();
   }
 
   // One group, whatever the number of controllers that share the hierarchy.
@@ -266,7 +259,6 @@ class CgroupV1 : public SandboxCgroup {
     figures->io_write_bytes = written;
   }
 
-  KillGroup group_;
   bool has_swap_;
   int cpus_;  // that programs can run on
   bool loopback_;

@@ -21,13 +21,12 @@ bool Has(const std::vector<std::string>& controllers, const char* name) {
          controllers.end();
 }
 
-class CgroupV2 : public SandboxCgroup {
+class CgroupV2 : public CgroupWithKillGroup {
  public:
   // `has_cpu`: the cpu controller is there.
   CgroupV2(KillGroup group, bool has_cpu, int cpus)
-      : group_(std::move(group)), has_cpu_(has_cpu), cpus_(cpus) {}
+      : CgroupWithKillGroup(std::move(group)), has_cpu_(has_cpu), cpus_(cpus) {}
 
-  int clone_fd() const override { return group_.clone_fd(); }
   std::vector<int> join_fds() const override {
     if (group_.join_fd() < 0) return {};
     return {group_.join_fd()};
@@ -48,12 +47,6 @@ class CgroupV2 : public SandboxCgroup {
     quota_micros_ = -1;
     return dir().Write(
         "cpu.max", absl::StrCat(FullQuotaMicros(cpus_), " ", kCpuPeriodMicros));
-  }
-  absl::Status WaitEmpty(absl::Duration timeout) override {
-    return group_.WaitEmpty(timeout);
-  }
-  absl::StatusOr<std::vector<int>> Processes() const override {
-    return group_.Processes();
   }
   absl::Status Remove() override { return group_.Remove(); }
 
@@ -165,7 +158,6 @@ class CgroupV2 : public SandboxCgroup {
     figures->io_write_bytes = written;
   }
 
-  KillGroup group_;
   bool has_cpu_;
   int cpus_;  // that programs can run on
   UniqueFd cpu_stat_;

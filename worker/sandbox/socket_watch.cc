@@ -28,6 +28,8 @@ constexpr absl::Duration kShortestSleep = absl::Milliseconds(10);
 // beyond which a program would gain by making it slow.
 constexpr int kSleepPerLook = 20;
 constexpr absl::Duration kLongestSleep = absl::Milliseconds(250);
+// Within which a program that is not throttled has stopped.
+constexpr absl::Duration kFreezeTime = absl::Milliseconds(20);
 
 // Of an object that the kernel made by an interrupt: a connection that waits
 // for accept, and its request; what remembers a closed one, or one half open.
@@ -176,21 +178,43 @@ SocketWatch::SocketWatch(int diag, SandboxCgroup* cgroup, int64_t memory_bytes)
       memory_bytes_(memory_bytes),
       next_look_(diag < 0 ? absl::InfiniteDuration() : kShortestSleep) {}
 
+absl::StatusOr<SocketWatch::Figures> SocketWatch::Read() const {
+  const int64_t in_use_before = cgroup_->MemoryInUse();
+  const int64_t charged_before = cgroup_->SocketMemoryCharged();
+  ASSIGN_OR_RETURN(const SocketMemory sockets, ReadSocketMemory(diag_));
+  if (sockets.owned + sockets.unowned == 0) return Figures();
+  const int64_t charged = cgroup_->SocketMemoryCharged();
+  // The part of the sockets that the group is not charged for.
+  const auto uncharged = [&sockets](int64_t charged) {
+    return sockets.unowned + std::max<int64_t>(0, sockets.owned - charged);
+  };
+  Figures figures;
+  figures.in_use = std::min(in_use_before, cgroup_->MemoryInUse()) +
+                   uncharged(std::max(charged_before, charged));
+  figures.held = cgroup_->MemoryHeld() + uncharged(charged);
+  return figures;
+}
+
+// A program that cannot be stopped so soon is judged by what it seems to hold.
+absl::StatusOr<SocketWatch::Figures> SocketWatch::ReadWhileFrozen() const {
+  cgroup_->Freeze(kFreezeTime).IgnoreError();
+  absl::StatusOr<Figures> figures = Read();
+  if (!figures.ok() || figures->held <= memory_bytes_) {
+    RETURN_IF_ERROR(cgroup_->Thaw());
+  }
+  return figures;
+}
+
 absl::StatusOr<bool> SocketWatch::Look(absl::Duration now) {
   const absl::Time begin = absl::Now();
-  ASSIGN_OR_RETURN(const SocketMemory sockets, ReadSocketMemory(diag_));
-  bool passed = false;
-  if (sockets.owned + sockets.unowned > 0) {
-    // Less the part of them that the group is charged for.
-    const int64_t uncharged =
-        sockets.unowned +
-        std::max<int64_t>(0, sockets.owned - cgroup_->SocketMemoryCharged());
-    peak_bytes_ = std::max(peak_bytes_, cgroup_->MemoryInUse() + uncharged);
-    passed = cgroup_->MemoryHeld() + uncharged > memory_bytes_;
+  ASSIGN_OR_RETURN(Figures figures, Read());
+  if (figures.held > memory_bytes_) {
+    ASSIGN_OR_RETURN(figures, ReadWhileFrozen());
   }
+  peak_bytes_ = std::max(peak_bytes_, figures.in_use);
   next_look_ = now + std::clamp((absl::Now() - begin) * kSleepPerLook,
                                 kShortestSleep, kLongestSleep);
-  return passed;
+  return figures.held > memory_bytes_;
 }
 
 }  // namespace paddock

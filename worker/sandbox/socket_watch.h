@@ -29,7 +29,9 @@ absl::Status CheckSocketMemoryIsTold();
 // Holds a program with a loopback interface to its memory limit where the
 // memory controller does not: for uncharged sockets, and on cgroup v1, which
 // counts sockets apart, for the sum. By looking, so the limit can be passed by
-// what a program sends between two looks.
+// what a program sends between two looks. What it moves meanwhile, from a
+// socket to its heap, is seen in both: so a program that seems to have passed
+// it is looked at again while it stands still.
 class SocketWatch {
  public:
   // `diag` as above, -1 for a program that can have no such sockets. Borrows
@@ -39,7 +41,8 @@ class SocketWatch {
   // Since the program's start. Infinite where there is nothing to look for.
   absl::Duration NextLook() const { return next_look_; }
 
-  // Whether the limit is passed. Call it when NextLook has passed.
+  // Whether the limit is passed; the program is frozen then. Call it when
+  // NextLook has passed.
   absl::StatusOr<bool> Look(absl::Duration now);
 
   // The most that was seen of what the group is charged for and all sockets
@@ -47,6 +50,14 @@ class SocketWatch {
   int64_t peak_bytes() const { return peak_bytes_; }
 
  private:
+  // At one moment, if the program stands still.
+  struct Figures {
+    int64_t in_use = 0;  // of all memory, the least it can have been
+    int64_t held = 0;    // without the pages of files, the most
+  };
+  absl::StatusOr<Figures> Read() const;
+  absl::StatusOr<Figures> ReadWhileFrozen() const;
+
   const int diag_;
   SandboxCgroup* const cgroup_;
   const int64_t memory_bytes_;

@@ -10,6 +10,10 @@
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <utility>
+#include <vector>
+
+#include "tests/support/unasked_cgroup.h"
 
 namespace paddock {
 namespace {
@@ -34,26 +38,10 @@ int Allowed(RecordLockLimit* limit, const seccomp_data& call, int most) {
 }
 
 // Knows the processes it was told; nothing else is asked of it.
-class ListedProcesses : public SandboxCgroup {
+class ListedProcesses : public UnaskedCgroup {
  public:
   explicit ListedProcesses(std::vector<int> pids) : pids_(std::move(pids)) {}
   absl::StatusOr<std::vector<int>> Processes() const override { return pids_; }
-
-  int clone_fd() const override { std::abort(); }
-  std::vector<int> join_fds() const override { std::abort(); }
-  void CloseJoinFiles() override { std::abort(); }
-  absl::Status SetLimits(const ProgramLimits&) override { std::abort(); }
-  absl::StatusOr<absl::Duration> CpuTime() override { std::abort(); }
-  int oom_event_fd() const override { std::abort(); }
-  bool MemoryLimitMet() const override { std::abort(); }
-  bool OomKilled() const override { std::abort(); }
-  absl::Status KillAll() override { std::abort(); }
-  absl::Status WaitEmpty(absl::Duration) override { std::abort(); }
-  void ReadFigures(UsageFigures*) override { std::abort(); }
-  int64_t MemoryInUse() override { std::abort(); }
-  int64_t SocketMemoryCharged() override { std::abort(); }
-  int64_t MemoryHeld() override { std::abort(); }
-  absl::Status Remove() override { std::abort(); }
 
  private:
   std::vector<int> pids_;
