@@ -136,17 +136,18 @@ os.write(1, os.read(read, 100))
 """
 # prctl(2), PR_SET_CHILD_SUBREAPER: orphans are this one's.
 REAPER = """
-import ctypes, subprocess, sys, time
+import ctypes, signal, subprocess, sys
 assert ctypes.CDLL(None).prctl(36, 1, 0, 0, 0) == 0
 subprocess.run([sys.executable, '-c', sys.argv[1]])
-time.sleep(20)
+signal.pause()
 """
 
 
 def test_an_orphan_cannot_end_init(sandbox):
     """Init is its parent then, and takes a signal no more than before."""
     control = subprocess.run(["/usr/bin/python3", "-c", REAPER, ORPHAN],
-                             stdout=subprocess.PIPE, check=False)
+                             stdout=subprocess.PIPE, check=False,
+                             timeout=20)
     assert (control.stdout, control.returncode) == (b"sent", -SIGKILL)
     result = sandbox.python(ORPHAN)
     assert result.outcome == jobs.SUCCEEDED

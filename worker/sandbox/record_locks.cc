@@ -18,8 +18,8 @@ namespace {
 
 // A lock in the middle of an older one of the other kind makes two more.
 constexpr int kLocksOfACall = 2;
-// Of a host with more locks than this tells, 100'000, none is looked for: the
-// kernel takes longer for each line than for the one before.
+// Some 100'000 locks of the whole host. A longer list is not read: the kernel
+// takes longer for each line than for the one before.
 constexpr size_t kMostListBytes = 6 << 20;
 
 constexpr char kList[] = "/proc/locks";
