@@ -1,5 +1,8 @@
 #include "server/supervisor/cgroup_advice.h"
 
+#include <sys/sysinfo.h>
+#include <unistd.h>
+
 #include <cerrno>
 #include <vector>
 
@@ -64,6 +67,25 @@ absl::Status NotMountable(const absl::Status& status) {
       "it at /sys/fs/cgroup, or allow fsopen, fsconfig and fsmount (podman or "
       "docker --security-opt seccomp=deploy/docker/seccomp.json). With "
       "cgroup.parent only root of the host can mount it"));
+}
+
+absl::Status CheckSwapIsLimited(int group, const char* file,
+                                int64_t swap_bytes) {
+  if (swap_bytes == 0 || faccessat(group, file, F_OK, 0) == 0) {
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(absl::StrCat(
+      "this host has swap, and cgroups without ", file,
+      ", which keeps programs from getting it beyond their memory limit. "
+      "Remove swapaccount=0 from the kernel's command line, or switch swap off "
+      "with swapoff(8)"));
+}
+
+// Not /proc/swaps, which containers may hide or make up.
+int64_t HostSwapBytes() {
+  struct sysinfo host = {};
+  if (sysinfo(&host) != 0) return -1;
+  return static_cast<int64_t>(host.totalswap) * host.mem_unit;
 }
 
 }  // namespace paddock

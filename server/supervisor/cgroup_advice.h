@@ -1,6 +1,8 @@
 #ifndef PADDOCK_SERVER_SUPERVISOR_CGROUP_ADVICE_H_
 #define PADDOCK_SERVER_SUPERVISOR_CGROUP_ADVICE_H_
 
+#include <cstdint>
+
 #include "absl/status/status.h"
 #include "server/supervisor/cgroup_layout.h"
 
@@ -18,6 +20,16 @@ absl::Status NotWritable(const CgroupHierarchy& hierarchy,
 
 // Why the unified hierarchy, which no mount shows, cannot be mounted either.
 absl::Status NotMountable(const absl::Status& status);
+
+// FailedPrecondition if the host has swap, `swap_bytes` of it, and `group` has
+// no `file`, which limits what programs take of that: they would get memory
+// beyond their limit. Kernels before 6.1 that were started with swapaccount=0
+// have none. Swap that is switched on later is not found.
+absl::Status CheckSwapIsLimited(int group, const char* file,
+                                int64_t swap_bytes);
+
+// sysinfo(2); -1 if that fails.
+int64_t HostSwapBytes();
 
 }  // namespace paddock
 

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "absl/strings/str_cat.h"
+#include "server/supervisor/cgroup_advice.h"
 #include "server/supervisor/cgroup_controllers.h"
 #include "worker/base/file_util.h"
 #include "worker/base/socket_memory.h"
@@ -135,7 +136,10 @@ absl::Status LimitByUnified(const SandboxesLimits& limits,
     AddRow(kCpusetLayer, absl::StrCat("cgroup v2 cpuset.cpus ", limits.cpuset),
            layout);
   }
-  if (limits.memory_bytes > 0 && Has(groups.used, "memory")) {
+  if (!Has(groups.used, "memory")) return absl::OkStatus();
+  RETURN_IF_ERROR(
+      CheckSwapIsLimited(groups.sandboxes, "memory.swap.max", HostSwapBytes()));
+  if (limits.memory_bytes > 0) {
     RETURN_IF_ERROR(WriteControlAt(groups.sandboxes, "memory.max",
                                    absl::StrCat(limits.memory_bytes)));
     AddRow(kTotalMemoryLayer, "cgroup v2 memory.max of all sandboxes", layout);
@@ -159,7 +163,10 @@ absl::Status LimitByV1(const SandboxesLimits& limits,
     RETURN_IF_ERROR(Field(kCpusetField, SetV1Cpuset(limits.cpuset, group)));
     AddRow(kCpusetLayer, absl::StrCat("cgroup v1 cpuset.cpus ", limits.cpuset),
            layout);
-  } else if (controller == "memory" && limits.memory_bytes > 0) {
+  } else if (controller == "memory") {
+    RETURN_IF_ERROR(CheckSwapIsLimited(group, "memory.memsw.limit_in_bytes",
+                                       HostSwapBytes()));
+    if (limits.memory_bytes == 0) return absl::OkStatus();
     RETURN_IF_ERROR(SetV1Memory(limits.memory_bytes, group));
     AddRow(kTotalMemoryLayer,
            "cgroup v1 memory.limit_in_bytes of all sandboxes", layout);

@@ -47,6 +47,7 @@ struct UnifiedGroups {
 
 // Both write what is asked for as far as the controllers are there, and add a
 // row to `layout` for each limit that holds. Errors name the field.
+// FailedPrecondition where the memory controller does not limit swap.
 absl::Status LimitByUnified(const SandboxesLimits& limits,
                             const UnifiedGroups& groups,
                             internal::v1::CgroupLayout* layout);

@@ -209,13 +209,6 @@ absl::Status KillGroup::Freeze(absl::Duration timeout) {
   return WaitFor("frozen", true, timeout);
 }
 
-// /proc/swaps has a line of headings and one for each swap area.
-bool HostHasSwap() {
-  absl::StatusOr<std::string> swaps = ReadFileAt(AT_FDCWD, "/proc/swaps");
-  if (!swaps.ok()) return true;  // fail closed
-  return std::count(swaps->begin(), swaps->end(), '\n') > 1;
-}
-
 int CpusOnline() {
   // Once: sysconf(3) reads files for it.
   static const int cpus = static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN));

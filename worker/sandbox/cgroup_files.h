@@ -112,8 +112,9 @@ class CgroupWithKillGroup : public SandboxCgroup {
   KillGroup group_;
 };
 
-// Whether there is any swap area, or none can tell.
-bool HostHasSwap();
+// In the table of layers where the memory controller limits no swap: paddockd
+// starts then only if the host has none.
+inline constexpr char kNoSwap[] = ", and no swap on this host";
 
 // CPUs online when first asked: sysconf(3).
 int CpusOnline();

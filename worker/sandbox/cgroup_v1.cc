@@ -30,6 +30,7 @@ constexpr const char* kUsed[] = {"memory", "pids", "cpuacct", "cpu", "blkio"};
 // PAGE_ALLOC_COSTLY_ORDER, in bytes.
 const int64_t kMostChargedForAKill = 8 * sysconf(_SC_PAGESIZE);
 
+constexpr char kSwapFile[] = "memory.memsw.limit_in_bytes";
 constexpr char kIoFile[] = "blkio.throttle.io_service_bytes";
 
 constexpr char kSocketUsageFile[] = "memory.kmem.tcp.usage_in_bytes";
@@ -37,9 +38,8 @@ constexpr char kSocketPeakFile[] = "memory.kmem.tcp.max_usage_in_bytes";
 
 class CgroupV1 : public CgroupWithKillGroup {
  public:
-  CgroupV1(KillGroup group, bool has_swap, int cpus, bool loopback)
+  CgroupV1(KillGroup group, int cpus, bool loopback)
       : CgroupWithKillGroup(std::move(group)),
-        has_swap_(has_swap),
         cpus_(cpus),
         loopback_(loopback) {}
 
@@ -102,8 +102,7 @@ class CgroupV1 : public CgroupWithKillGroup {
     CgroupDirectory& pids = Of("pids");
     ASSIGN_OR_RETURN(cpu_usage_, cpuacct.Open("cpuacct.usage", O_RDONLY));
     ASSIGN_OR_RETURN(oom_control_, memory.Open("memory.oom_control", O_RDONLY));
-    memory.KeepOpen(O_WRONLY,
-                    {"memory.limit_in_bytes", "memory.memsw.limit_in_bytes"});
+    memory.KeepOpen(O_WRONLY, {"memory.limit_in_bytes", kSwapFile});
     memory.KeepOpen(O_RDONLY, {"memory.max_usage_in_bytes",
                                "memory.usage_in_bytes", "memory.stat"});
     cpuacct.KeepOpen(O_RDONLY, {"cpuacct.usage_user", "cpuacct.usage_sys"});
@@ -207,14 +206,10 @@ class CgroupV1 : public CgroupWithKillGroup {
     return loopback_ ? Of("memory").ReadNumber(file).value_or(0) : 0;
   }
 
+  // A host without the file has no swap: server/supervisor/cgroup_advice.h.
   absl::Status SetMemoryAndSwap(int64_t bytes) {
-    absl::Status status =
-        Of("memory").Write("memory.memsw.limit_in_bytes", absl::StrCat(bytes));
-    if (!absl::IsNotFound(status)) return status;
-    if (!has_swap_) return absl::OkStatus();
-    return absl::FailedPreconditionError(
-        "this host has swap, and no memory.memsw.limit_in_bytes to keep a "
-        "program from it");
+    absl::Status status = Of("memory").Write(kSwapFile, absl::StrCat(bytes));
+    return absl::IsNotFound(status) ? absl::OkStatus() : status;
   }
 
   std::optional<int64_t> FileMemory() const {
@@ -259,7 +254,6 @@ class CgroupV1 : public CgroupWithKillGroup {
     figures->io_write_bytes = written;
   }
 
-  bool has_swap_;
   int cpus_;  // that programs can run on
   bool loopback_;
   std::vector<std::unique_ptr<CgroupDirectory>> owned_;
@@ -284,18 +278,17 @@ class CgroupV1Factory : public CgroupFactory {
  public:
   // `cpuset`: what all sandboxes join, -1 if there is nothing to join.
   CgroupV1Factory(UniqueFd unified, std::vector<Hierarchy> hierarchies,
-                  UniqueFd cpuset, bool has_swap, const CgroupOptions& options)
+                  UniqueFd cpuset, const CgroupOptions& options)
       : unified_(std::move(unified)),
         hierarchies_(std::move(hierarchies)),
         cpuset_(std::move(cpuset)),
-        has_swap_(has_swap),
         options_(options) {}
 
   absl::StatusOr<std::unique_ptr<SandboxCgroup>> Create(
       const std::string& name, bool loopback) override {
     ASSIGN_OR_RETURN(KillGroup group,
                      KillGroup::Make(unified_.get(), name, options_));
-    auto cgroup = std::make_unique<CgroupV1>(std::move(group), has_swap_,
+    auto cgroup = std::make_unique<CgroupV1>(std::move(group),
                                              UsableCpus(options_), loopback);
     absl::Status status;
     if (cpuset_.valid()) status = cgroup->JoinShared(cpuset_.get());
@@ -315,7 +308,9 @@ class CgroupV1Factory : public CgroupFactory {
   CgroupMechanisms mechanisms() const override {
     CgroupMechanisms m;
     m.cpu_time = "cgroup v1 cpuacct.usage, watched by the worker";
-    m.memory = "cgroup v1 memory.limit_in_bytes, memory.memsw.limit_in_bytes";
+    m.memory = absl::StrCat(
+        "cgroup v1 memory.limit_in_bytes",
+        HasFile(kSwapFile) ? ", memory.memsw.limit_in_bytes" : kNoSwap);
     m.processes = "cgroup v1 pids.max";
     if (Has("cpu")) {
       m.cpus = "cgroup v1 cpu.cfs_quota_us";
@@ -328,7 +323,7 @@ class CgroupV1Factory : public CgroupFactory {
     }
     m.kill = "cgroup v2 cgroup.kill";
     m.oom = "cgroup v1 memory.oom_control event, then cgroup.kill";
-    if (HasSocketMemory()) {
+    if (HasFile(kSocketMemoryLimitFile)) {
       m.sockets = absl::StrCat("cgroup v1 ", kSocketUsageFile);
     }
     m.entry = absl::StrCat("v1: tasks; v2: ", EntryMechanism(options_));
@@ -342,17 +337,15 @@ class CgroupV1Factory : public CgroupFactory {
     });
   }
 
-  bool HasSocketMemory() const {
-    return absl::c_any_of(hierarchies_, [](const Hierarchy& hierarchy) {
-      return faccessat(hierarchy.directory.get(), kSocketMemoryLimitFile, W_OK,
-                       AT_EACCESS) == 0;
+  bool HasFile(const char* name) const {
+    return absl::c_any_of(hierarchies_, [name](const Hierarchy& hierarchy) {
+      return faccessat(hierarchy.directory.get(), name, W_OK, AT_EACCESS) == 0;
     });
   }
 
   UniqueFd unified_;
   std::vector<Hierarchy> hierarchies_;
   UniqueFd cpuset_;
-  bool has_swap_;
   CgroupOptions options_;
 };
 
@@ -391,9 +384,9 @@ absl::StatusOr<std::unique_ptr<CgroupFactory>> MakeCgroupV1Factory(
   if (options.cpuset_size > 0 && controllers.contains("cpuset")) {
     cpuset = std::move(controllers["cpuset"]);
   }
-  return std::make_unique<CgroupV1Factory>(
-      std::move(unified), ByHierarchy(&controllers), std::move(cpuset),
-      HostHasSwap(), options);
+  return std::make_unique<CgroupV1Factory>(std::move(unified),
+                                           ByHierarchy(&controllers),
+                                           std::move(cpuset), options);
 }
 
 }  // namespace paddock

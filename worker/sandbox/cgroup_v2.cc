@@ -1,6 +1,7 @@
 #include "worker/sandbox/cgroup_v2.h"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <utility>
@@ -15,6 +16,8 @@
 
 namespace paddock {
 namespace {
+
+constexpr char kSwapFile[] = "memory.swap.max";
 
 bool Has(const std::vector<std::string>& controllers, const char* name) {
   return std::find(controllers.begin(), controllers.end(), name) !=
@@ -53,8 +56,8 @@ class CgroupV2 : public CgroupWithKillGroup {
   // What does not depend on the request.
   absl::Status Prepare() {
     RETURN_IF_ERROR(dir().Write("memory.oom.group", "1"));
-    // Absent where the kernel has no swap, and then there is nothing to limit.
-    absl::Status swap = dir().Write("memory.swap.max", "0");
+    // A host without the file has no swap: server/supervisor/cgroup_advice.h.
+    absl::Status swap = dir().Write(kSwapFile, "0");
     if (!swap.ok() && !absl::IsNotFound(swap)) return swap;
     ASSIGN_OR_RETURN(cpu_stat_, dir().Open("cpu.stat", O_RDONLY));
     group_.directory().KeepOpen(O_WRONLY, {"memory.max", "pids.max"});
@@ -191,7 +194,10 @@ class CgroupV2Factory : public CgroupFactory {
   CgroupMechanisms mechanisms() const override {
     CgroupMechanisms m;
     m.cpu_time = "cgroup v2 cpu.stat, watched by the worker";
-    m.memory = "cgroup v2 memory.max, memory.swap.max 0";
+    const bool limits_swap =
+        faccessat(directory_.get(), kSwapFile, W_OK, AT_EACCESS) == 0;
+    m.memory = absl::StrCat("cgroup v2 memory.max",
+                            limits_swap ? ", memory.swap.max 0" : kNoSwap);
     m.processes = "cgroup v2 pids.max";
     if (Has(controllers_, "cpu")) {
       m.cpus = "cgroup v2 cpu.max";
