@@ -54,6 +54,14 @@ WorkerLoop::WorkerLoop(UniqueFd channel, const config::v1::Config& config,
 absl::Status WorkerLoop::Run() {
   while (warm_.empty()) RETURN_IF_ERROR(BuildWarm());
   RETURN_IF_ERROR(SendReady());
+  absl::Status status = Serve();
+  // Failures that end a worker are those to hear of most. If nobody hears it
+  // any more, that changes nothing.
+  if (!status.ok()) SendStats().IgnoreError();
+  return status;
+}
+
+absl::Status WorkerLoop::Serve() {
   while (!channel_closed_) {
     // A sandbox that is ready goes first; dead ones wait, but not too many.
     if (!TooMuchIsDead() && ChannelReadable(absl::ZeroDuration())) {

@@ -28,6 +28,8 @@ class WorkerLoop {
 
  private:
   absl::Status SendReady();
+  // As Run, from the first warm sandbox on.
+  absl::Status Serve();
   bool ChannelReadable(absl::Duration timeout) const;
   // One piece of work for the next request. False: there is none.
   absl::StatusOr<bool> DoIdleWork();

@@ -165,6 +165,27 @@ def test_a_host_that_refuses_after_the_start_does_not_end_the_service(
     assert api.run("/bin/true").outcome == jobs.SUCCEEDED
 
 
+def test_what_ends_a_worker_is_counted_by_its_step(start_server):
+    server = start_server({"workers": {"count": 1}},
+                          user=servers.FEW_CAPABILITIES)
+    api = jobs.Api(server.channel)
+
+    def failures(**labels):
+        return Scrape(server).total("paddock_sandbox_setup_failures_total",
+                                    **labels)
+    assert failures() == 0
+    allow_network_namespaces(server, 0)
+    # It takes the sandbox that stands ready; the next one cannot be built.
+    assert api.run("/bin/true").outcome == jobs.SUCCEEDED
+    wait_until(lambda: "worker 0 is replaced" in server.log(), 20)
+    wait_until(lambda: failures(step="clone_init") > 0, 5)
+    tries = server.log().count("a sandbox could not be built: clone3 of init")
+    assert tries > 1
+    assert failures(step="clone_init") == failures() == tries
+    allow_network_namespaces(server, 1000)
+    wait_until(api.all_idle, 20)
+
+
 def test_a_stopped_worker_does_not_hold_up_others(start_server):
     server = start_server()
     api = jobs.Api(server.channel)

@@ -80,6 +80,16 @@ TEST_F(MetricsTest, AProcessIsCountedInEveryPlace) {
   }
 }
 
+TEST_F(MetricsTest, SetupFailuresAreCountedByStep) {
+  metrics_.DeclareSetupSteps({"pivot_root", "mount_proc"});
+  metrics_.SetupFailed("pivot_root", 2);
+  for (const char* line :
+       {"paddock_sandbox_setup_failures_total{step=\"pivot_root\"} 2\n",
+        "paddock_sandbox_setup_failures_total{step=\"mount_proc\"} 0\n"}) {
+    EXPECT_THAT(Text(), HasSubstr(line));
+  }
+}
+
 TEST_F(MetricsTest, NamesThatNobodyDeclaredShareOneSeries) {
   metrics_.SetupFailed("made up", 2);
   metrics_.SetupFailed("also made up", 1);
