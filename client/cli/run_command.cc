@@ -86,19 +86,19 @@ int ShowResponse(const RunOptions& options,
                  const v1::ExecuteResponse& response) {
   BrokenPipe broken_pipe;
   // First: what reads our output may be slow, go away or interrupt us.
-  std::vector<std::string> missing;
+  WrittenOutputs outputs;
   if (HasRun(response.result())) {
-    missing = WriteOutputs(options, response.result().process());
+    outputs = WriteOutputs(options, response.result().process());
   }
   const bool printed =
       options.json ? PrintJson(response, broken_pipe)
                    : PrintResult(options, response.result(), broken_pipe);
-  for (const std::string& message : missing) PrintError(message);
+  for (const std::string& message : outputs.messages) PrintError(message);
   // The program's own trouble says more than what followed from it.
   const int code = ExitCodeOf(response.result());
   if (code != 0) return code;
   broken_pipe.Deliver();
-  return printed && missing.empty() ? 0 : kExitTrouble;
+  return printed && outputs.complete ? 0 : kExitTrouble;
 }
 
 int Run(RunOptions& options) {

@@ -80,18 +80,23 @@ absl::Status ReadFiles(const RunOptions& options, v1::Process* process) {
   return FillStandardInput(options, process);
 }
 
-std::vector<std::string> WriteOutputs(const RunOptions& options,
-                                      const v1::ProcessResult& result) {
-  std::vector<std::string> messages;
+WrittenOutputs WriteOutputs(const RunOptions& options,
+                            const v1::ProcessResult& result) {
+  WrittenOutputs written;
   for (const OutputFile& file : options.outputs) {
     std::string message =
         absl::StrCat("output ", file.sandbox, ": the server did not send it");
+    bool told = false;
     for (const v1::OutputResult& output : result.outputs()) {
-      if (output.path() == file.sandbox) message = WriteOutput(file, output);
+      if (output.path() != file.sandbox) continue;
+      message = WriteOutput(file, output);
+      told = options.json && output.has_error();
     }
-    if (!message.empty()) messages.push_back(std::move(message));
+    if (message.empty()) continue;
+    written.complete = false;
+    if (!told) written.messages.push_back(std::move(message));
   }
-  return messages;
+  return written;
 }
 
 }  // namespace paddock

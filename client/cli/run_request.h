@@ -41,10 +41,18 @@ struct RunOptions {
 // outputs. Reads standard input to its end.
 absl::Status ReadFiles(const RunOptions& options, v1::Process* process);
 
-// Writes the outputs that came to where `options` wants them. Returns one
-// message for each that did not come or could not be written.
-std::vector<std::string> WriteOutputs(const RunOptions& options,
-                                      const v1::ProcessResult& result);
+// What became of the outputs.
+struct WrittenOutputs {
+  // Each came and was written.
+  bool complete = true;
+  // For people: one for each that did not come or could not be written, but for
+  // those of which the response, where it is printed itself, says why.
+  std::vector<std::string> messages;
+};
+
+// Writes the outputs that came to where `options` wants them.
+WrittenOutputs WriteOutputs(const RunOptions& options,
+                            const v1::ProcessResult& result);
 
 }  // namespace paddock
 

@@ -178,6 +178,24 @@ def test_every_output_that_is_missing_is_told(server, paddock, tmp_path):
     assert (tmp_path / "c").read_bytes() == b"c"
 
 
+def test_json_tells_of_an_output_that_could_not_be_collected(
+        server, paddock, tmp_path):
+    end(server, result_pb2.OUTCOME_OUTPUT_ERROR, exit_code=0)
+    error = server.process().outputs.add(path="a").error
+    error.reason = result_pb2.FILE_ERROR_REASON_SYMLINK
+    server.process().outputs.add(path="b", data=b"b")
+    flags = ["--json", "--out", "a"]
+    done = paddock("run", *flags, "--out", "b", "--", "x", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (125, b"")
+    assert b"SYMLINK" in done.stdout
+    # What it cannot tell of is said all the same.
+    done = paddock("run", *flags, "--out", "b=no/such/dir", "--", "x",
+                   cwd=tmp_path)
+    assert done.returncode == 125
+    assert done.stderr.startswith(b"paddock: output b: ")
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_the_programs_own_trouble_goes_before_a_missing_output(server, paddock):
     end(server, result_pb2.OUTCOME_NONZERO_EXIT, exit_code=3)
     done = paddock("run", "--out", "a", "--", "x")
