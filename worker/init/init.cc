@@ -209,6 +209,9 @@ void ReapAll(pid_t program, int status_fd) {
     report.involuntary_switches = usage.ru_nivcsw;
     report.minor_faults = usage.ru_minflt;
     report.major_faults = usage.ru_majflt;
+    constexpr int64_t kBlockBytes = 512;  // whatever the device's are
+    report.io_read_bytes = usage.ru_inblock * kBlockBytes;
+    report.io_write_bytes = usage.ru_oublock * kBlockBytes;
     if (!SendReport(status_fd, report)) _exit(0);
   }
 }

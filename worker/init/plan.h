@@ -91,6 +91,8 @@ struct Report {
   int64_t involuntary_switches;
   int64_t minor_faults;
   int64_t major_faults;
+  int64_t io_read_bytes;
+  int64_t io_write_bytes;
 };
 static_assert(std::is_trivially_copyable_v<Report>);
 

@@ -236,7 +236,10 @@ class CgroupV1 : public CgroupWithKillGroup {
     if (nanos) *duration = absl::Nanoseconds(*nanos);
   }
 
-  // Lines as "254:0 Read 4096".
+  // Lines as "254:0 Read 4096". Linux 6.18 counts nothing there for a disk on
+  // which nobody has set a limit (block/blk-throttle.h, blk_should_throtl), and
+  // to set one is not ours: what the processes were counted for is known
+  // anyway.
   void ReadIo(UsageFigures* figures) {
     if (!directories_.contains("blkio")) return;
     absl::StatusOr<std::string> stat = Of("blkio").Read(kIoFile);
@@ -250,8 +253,8 @@ class CgroupV1 : public CgroupWithKillGroup {
       if (words[1] == "Read") read += value;
       if (words[1] == "Write") written += value;
     }
-    figures->io_read_bytes = read;
-    figures->io_write_bytes = written;
+    figures->io_read_bytes = std::max(read, figures->waited_read_bytes);
+    figures->io_write_bytes = std::max(written, figures->waited_write_bytes);
   }
 
   int cpus_;  // that programs can run on
@@ -319,7 +322,7 @@ class CgroupV1Factory : public CgroupFactory {
       m.cpus_degraded = true;
     }
     if (Has("blkio")) {
-      m.io = "cgroup v1 blkio.throttle.io_service_bytes";
+      m.io = "cgroup v1 blkio.throttle.io_service_bytes, or more by getrusage";
     }
     m.kill = "cgroup v2 cgroup.kill";
     m.oom = "cgroup v1 memory.oom_control event, then cgroup.kill";

@@ -131,6 +131,9 @@ struct UsageFigures {
   std::optional<int32_t> peak_processes;
   std::optional<int64_t> io_read_bytes;
   std::optional<int64_t> io_write_bytes;
+  // The same of the program and the children it waited for, by init's report.
+  int64_t waited_read_bytes = 0;
+  int64_t waited_write_bytes = 0;
   std::optional<int32_t> oom_kills;
   // What the dead group is charged for still, the kernel's copies of files
   // aside.

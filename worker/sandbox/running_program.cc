@@ -207,6 +207,8 @@ void RunningProgram::OnStatus() {
   report_.usage.involuntary_switches = report.involuntary_switches;
   report_.usage.minor_faults = report.minor_faults;
   report_.usage.major_faults = report.major_faults;
+  report_.usage.waited_read_bytes = report.io_read_bytes;
+  report_.usage.waited_write_bytes = report.io_write_bytes;
 }
 
 // End of file: the program was exec'ed, or died. A report: it could not be.

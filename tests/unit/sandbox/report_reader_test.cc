@@ -105,7 +105,8 @@ TEST(ReportReaderTest, CountsAreNotNegative) {
   using Field = int64_t Report::*;
   for (const Field field :
        {&Report::voluntary_switches, &Report::involuntary_switches,
-        &Report::minor_faults, &Report::major_faults}) {
+        &Report::minor_faults, &Report::major_faults, &Report::io_read_bytes,
+        &Report::io_write_bytes}) {
     Report report = Ended(0);
     report.*field = INT64_MAX;
     EXPECT_TRUE(Passes(report));
