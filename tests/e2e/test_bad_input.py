@@ -17,7 +17,7 @@ MESSAGE_METHOD = "/paddock.v1.ExecutionService/Execute"
 
 @pytest.fixture(autouse=True)
 def nothing_is_lost(api):
-    """Whatever a test sends: no program ran, no worker went."""
+    """Whatever a test sends: no worker went."""
     before = [(worker.id, worker.start_time.ToNanoseconds())
               for worker in api.workers()]
     yield
@@ -27,8 +27,18 @@ def nothing_is_lost(api):
     assert api.run("/bin/echo", "fine").stdout.data == b"fine\n"
 
 
+def refused(api, call, *arguments, **keywords):
+    """The error of `call`, for which no worker started a program."""
+    def started():
+        return sum(worker.processes_run for worker in api.workers())
+    before = started()
+    error = errors.error_of(call, *arguments, **keywords)
+    assert started() == before
+    return error
+
+
 def refuse(api, process):
-    return errors.error_of(api.execute, process)
+    return refused(api, api.execute, process)
 
 
 def with_input(path, source=None, **fields):
@@ -124,7 +134,7 @@ BAD_LIMITS = {
     "memory_bytes": [0, -1, 1, 1 << 62],
     "processes": [0, -1, (1 << 31) - 1],
     "open_files": [0, -1, 3, (1 << 31) - 1],
-    "file_size_bytes": [-1],
+    "file_size_bytes": [-1, 1 << 62],
     "workspace_bytes": [-1, 1 << 62],
     "workspace_inodes": [0, -1, 1 << 62],
     "stack_bytes": [0, -1, 1 << 62],
@@ -174,7 +184,11 @@ def test_a_thousand_violations_are_an_answer_too(api):
         process.inputs.add(path="../x").source.data = b""
     error = refuse(api, process)
     assert error.code() == grpc.StatusCode.INVALID_ARGUMENT
-    assert errors.violations(error) or error.details()
+    # As many as the answer has room for, and the number of the others.
+    named = list(errors.violations(error))
+    assert named == [f"{P}inputs[{i}].path" for i in range(len(named))]
+    assert len(named) > 10
+    assert error.details().endswith("(and 999 more)")
 
 
 def test_an_unknown_image(api):
@@ -184,7 +198,7 @@ def test_an_unknown_image(api):
 
 
 def execute(api, request):
-    return errors.error_of(api.execution.Execute, request, timeout=20)
+    return refused(api, api.execution.Execute, request, timeout=20)
 
 
 def test_no_job(api):
@@ -195,17 +209,13 @@ def test_no_job(api):
 def test_neither_process_nor_steps(api):
     request = execution_service_pb2.ExecuteRequest()
     request.job.SetInParent()
-    error = execute(api, request)
-    assert error.code() == grpc.StatusCode.INVALID_ARGUMENT
-    assert errors.violations(error)
+    errors.assert_invalid(execute(api, request), "job.process")
 
 
 def test_both_process_and_steps(api):
     request = jobs.make_request(jobs.make_process("/bin/true"))
     request.job.steps.add().processes.add(argv=["/bin/true"])
-    error = execute(api, request)
-    assert error.code() == grpc.StatusCode.INVALID_ARGUMENT
-    assert errors.violations(error)
+    errors.assert_invalid(execute(api, request), "job.steps")
 
 
 @pytest.mark.parametrize("request_id", ["x" * 37, "a\nb", "ü"])

@@ -42,17 +42,18 @@ NEEDED = {
 
 
 def run_some_jobs(api):
-    """Runs jobs of several endings; returns {outcome label: count}."""
+    """Runs jobs of several endings; returns {outcome label: count} and how
+    many processes the kernel killed for memory."""
     for _ in range(3):
         api.run("/bin/true")
     api.run("/bin/false")
     api.probe("signal", 9)
     api.probe("sleep", 20, limits=dict(wall_time=0.2))
-    api.probe("eat", 64 << 20, limits=dict(memory_bytes=32 << 20))
+    eaten = api.probe("eat", 64 << 20, limits=dict(memory_bytes=32 << 20))
     api.probe("foreign-call")
     return {"succeeded": 3, "nonzero_exit": 1, "signaled": 1,
             "wall_time_limit_exceeded": 1, "memory_limit_exceeded": 1,
-            "policy_violation": 1}
+            "policy_violation": 1}, eaten.usage.oom_kills
 
 
 def outcomes(scrape):
@@ -64,7 +65,7 @@ def outcomes(scrape):
 def test_counts_are_those_of_the_jobs(start_server):
     server = start_server()
     api = jobs.Api(server.channel)
-    ran = run_some_jobs(api)
+    ran, oom_kills = run_some_jobs(api)
     errors.error_of(api.run, "", timeout=5)
     scrape = Scrape(server)
     counted = outcomes(scrape)
@@ -73,6 +74,9 @@ def test_counts_are_those_of_the_jobs(start_server):
     assert sum(counted.values()) == total
     assert scrape.total("paddock_jobs_started_total") == total
     assert scrape.total("paddock_jobs_rejected_total") == 1
+    assert scrape.total("paddock_jobs_rejected_total",
+                        reason="invalid_argument") == 1
+    assert scrape.total("paddock_oom_kills_total") == oom_kills
     assert scrape.total("paddock_process_cpu_seconds_count") == total
     assert scrape.total("paddock_process_memory_peak_bytes_count") == total
     assert scrape.total("paddock_phase_seconds_count", phase="run") == total
@@ -180,6 +184,14 @@ def test_other_paths_are_not_found(server):
     assert refused.value.code == 404
 
 
+# What the dashboard has to show: outcomes and rate, latency by phase, workers,
+# memory.
+SHOWN = {
+    "paddock_processes_total", "paddock_phase_seconds", "paddock_workers",
+    "paddock_process_memory_peak_bytes",
+}
+
+
 def metrics_used(text):
     names = set(re.findall(r"\bpaddock_\w+", text))
     return {re.sub(r"_(bucket|count|sum)$", "", name) for name in names}
@@ -194,6 +206,9 @@ def test_the_dashboard_uses_metrics_that_exist(server, api):
     assert len(expressions) >= 8
     used = set().union(*map(metrics_used, expressions))
     assert used - Scrape(server).names() == set()
+    assert SHOWN - used == set()
+    for grouping in ("by (outcome)", "by (le, phase)", "by (state)"):
+        assert any(grouping in expression for expression in expressions)
 
 
 @pytest.mark.parametrize("said", [b"", b"G"])
