@@ -18,6 +18,7 @@ namespace {
 using Row = std::vector<std::string>;
 
 constexpr char kNone[] = "-";
+constexpr char kCpusLayer[] = "cpus";
 
 std::string StateName(v1::EnforcementState state) {
   const std::string& name = v1::EnforcementState_Name(state);
@@ -113,8 +114,14 @@ std::string LimitTable(const v1::GetServerInfoResponse& info,
   const auto cpus = [](const v1::Limits& limits) {
     return limits.has_cpus() ? absl::StrCat(limits.cpus()) : kNone;
   };
-  rows.push_back(
-      {"cpus", cpus(info.default_limits()), cpus(info.max_limits())});
+  Row row = {"cpus", cpus(info.default_limits()), cpus(info.max_limits())};
+  // No kind of limit that can be hit, but a layer: noted there if it is weak.
+  for (const v1::LayerEnforcement& layer : info.layers()) {
+    if (layer.layer() != kCpusLayer) continue;
+    row.push_back(StateName(layer.state()));
+    row.push_back(absl::Utf8SafeCHexEscape(layer.mechanism()));
+  }
+  rows.push_back(std::move(row));
   return FormatTable(rows);
 }
 

@@ -41,6 +41,10 @@ v1::GetServerInfoResponse GoodInfo() {
   layer->set_layer("seccomp");
   layer->set_state(v1::ENFORCEMENT_STATE_ENFORCED);
   layer->set_mechanism("filter");
+  layer = info.add_layers();
+  layer->set_layer("cpus");
+  layer->set_state(v1::ENFORCEMENT_STATE_ENFORCED);
+  layer->set_mechanism("quota");
   return info;
 }
 
@@ -67,8 +71,8 @@ TEST(DoctorTableTest, ShowsWhatTheServerSays) {
               ContainsRegex("\ncpu time  *10s  *-  *ENFORCED  by a test\n"));
   EXPECT_THAT(report.text,
               ContainsRegex("\nmemory  *-  *1.0 GiB  *ENFORCED  by a test\n"));
-  EXPECT_THAT(report.text, ContainsRegex("\ncpus  *-  *2\n"));
-  EXPECT_THAT(report.text, ContainsRegex("\nseccomp  ENFORCED  filter\n"));
+  EXPECT_THAT(report.text, ContainsRegex("\ncpus  *-  *2  *ENFORCED  quota\n"));
+  EXPECT_THAT(report.text, ContainsRegex("\nseccomp  *ENFORCED  *filter\n"));
   EXPECT_THAT(report.text, HasSubstr("Every limit and layer is enforced."));
 }
 
