@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "server/landlock.h"
@@ -61,6 +62,8 @@ LandlockRules RulesFor(const config::v1::Listen& listen) {
   }
   // Port 0 is a port nobody knows yet.
   if (std::find(ports.begin(), ports.end(), 0) == ports.end()) {
+    // gRPC takes no IPv6 address unless it can bind ::1 itself, at port 0.
+    if (absl::StartsWith(listen.grpc_address(), "[")) ports.push_back(0);
     rules.bind_ports = std::move(ports);
   }
   return rules;

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -177,6 +178,18 @@ def test_two_servers_apart_do_not_meet(start_server):
         assert api.run("/bin/true").outcome == jobs.SUCCEEDED
     assert second.stop() == 0
     undisturbed(first)
+
+
+def test_a_port_of_an_ipv6_address(start_server):
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as listener:
+        port = listener.getsockname()[1]
+    # A free port for HTTP would let it bind any.
+    server = start_server({"listen": {"grpc_address": f"[::1]:{port}",
+                                      "http_address": ""}})
+    assert server.ready["grpc_port"] == port
+    channel = server.new_channel(f"[::1]:{port}")
+    assert jobs.Api(channel).run("/bin/true").outcome == jobs.SUCCEEDED
+    channel.close()
 
 
 def test_the_socket_has_the_mode_asked_for(start_server):
