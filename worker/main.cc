@@ -191,6 +191,7 @@ absl::StatusOr<SandboxFactory> SetUp(const internal::v1::WorkerLaunch& launch,
       absl::StrCat("w", launch.slot(), "-", launch.incarnation());
   ASSIGN_OR_RETURN(factory.cgroups, OpenLayout(launch, factory.name_prefix));
   factory.loopback = HoldsSocketsToLimits(*factory.cgroups);
+  factory.socket_bytes = ShareOfSocketMemory(launch.config().workers().count());
   RETURN_IF_ERROR(BuildWorkerTree(Images(sandbox)));
   RETURN_IF_ERROR(
       CutWorkerPrivileges(own_filter, launch.ids().per_sandbox() == 0));

@@ -1,7 +1,7 @@
 """Kernel: attacks 25 to 33 of README.md."""
 
 from errno import (EBADF, EFAULT, EINVAL, ENODEV, ENOENT, ENOEXEC, ENOKEY,
-                   ENOSYS, ENOTTY, EOPNOTSUPP, EPERM)
+                   ENOPROTOOPT, ENOSYS, ENOTTY, EOPNOTSUPP, EPERM)
 import fcntl
 import os
 import pty
@@ -284,6 +284,16 @@ def test_the_host_loads_no_driver_for_a_program(sandbox):
     calls("signed", "socket 2 1 0", "setsockopt $0 6 14 z: 8", host=EINVAL),
 )
 def test_no_layer_is_put_over_tcp(sandbox, attack):
+    attack.check(sandbox, network=process_pb2.NETWORK_LOOPBACK)
+
+
+@attacks(
+    calls("receive_offload", "socket 2 2 0", "setsockopt $0 17 104 i:1 4",
+          inside=ENOPROTOOPT),
+)
+def test_no_code_of_the_kernel_is_patched(sandbox, attack):
+    """Each first and last socket of the host that asks for it interrupts all
+    CPUs, some 6 times."""
     attack.check(sandbox, network=process_pb2.NETWORK_LOOPBACK)
 
 

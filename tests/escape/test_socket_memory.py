@@ -82,6 +82,29 @@ def test_memory_of_sockets_on_loopback(sandbox, probe, open_files):
     assert result.usage.peak_memory_bytes > max(UNDER, grown - LOOK - NOISE)
 
 
+def share_of_socket_memory(workers):
+    """ShareOfSocketMemory of worker/sandbox/socket_watch.h."""
+    with open("/proc/sys/net/ipv4/tcp_mem", encoding="ascii") as file:
+        return int(file.read().split()[1]) * mmap.PAGESIZE // (workers + 1)
+
+
+def test_no_program_takes_the_host_its_socket_memory(start_server):
+    """Whatever its own limit: beyond net.ipv4.tcp_mem the kernel resets the
+    connections of everybody."""
+    workers = 8
+    share = share_of_socket_memory(workers)
+    api = jobs.Api(start_server({"workers": {"count": workers}}).channel)
+    limits = dict(memory_bytes=2 * (share + LOOK), open_files=1024, cpu_time=20,
+                  wall_time=40)
+    control = api.probe("hog-tcp", share // 2, **LOOPBACK, limits=limits)
+    assert control.outcome == jobs.SUCCEEDED, control
+    assert control.usage.peak_memory_bytes >= share // 2
+    over = 3 * share // 2 + LOOK
+    result = api.probe("hog-tcp", over, **LOOPBACK, limits=limits)
+    assert result.outcome == result_pb2.OUTCOME_MEMORY_LIMIT_EXCEEDED, result
+    assert share < result.usage.peak_memory_bytes < limits["memory_bytes"]
+
+
 UDP, UDP6, TCP = "socket 2 2 0", "socket 10 2 0", "socket 2 1 0"
 # 127.0.0.1, port 9: three ways to send "x" there.
 THERE = "i:0x09000002,0x0100007f 16"

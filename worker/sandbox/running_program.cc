@@ -72,7 +72,7 @@ RunningProgram::RunningProgram(DeadSandbox parts, UniqueFd out, UniqueFd err,
       err_(std::move(err), spec.limits.output_bytes),
       clock_(spec.limits, CpusOnline()),
       sockets_(parts_.socket_diag_.get(), parts_.cgroup_.get(),
-               spec.limits.memory_bytes),
+               spec.limits.memory_bytes, parts_.socket_bytes_),
       locks_(parts_.cgroup_.get(), parts_.architecture_) {
   const absl::Time begin = MonotonicNow();
   start_ = begin;

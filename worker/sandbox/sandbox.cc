@@ -119,6 +119,7 @@ absl::StatusOr<WarmSandbox> WarmSandbox::Build(SandboxFactory* factory,
           kind.loopback));
   sandbox.parts_.ids_ = factory->ids.Take();
   sandbox.parts_.architecture_ = factory->architecture;
+  sandbox.parts_.socket_bytes_ = factory->socket_bytes;
   *failed_step = SetupStep::kCloneInit;
   absl::Status status = sandbox.Clone(factory);
   if (status.ok()) {

@@ -47,6 +47,7 @@ struct SandboxFactory {
   int landlock_abi = 0;
   // Whether the memory of sockets on loopback can be held to a limit here.
   bool loopback = false;
+  int64_t socket_bytes = 0;             // ShareOfSocketMemory
   std::vector<unsigned long> cpu_mask;  // of programs; empty: the worker's
   SecondLines second_lines;
   // Layers that hold for all sandboxes together, by whom; empty: by nothing.
@@ -90,6 +91,7 @@ class DeadSandbox {
   UniqueFd listener_;
   uint32_t architecture_ = 0;  // of the filter
   UniqueFd socket_diag_;       // of a sandbox with a loopback interface
+  int64_t socket_bytes_ = 0;   // that its sockets may hold
   Workspace workspace_;
   std::unique_ptr<SandboxCgroup> cgroup_;
   SandboxIds ids_;

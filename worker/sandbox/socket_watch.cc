@@ -1,5 +1,6 @@
 #include "worker/sandbox/socket_watch.h"
 
+#include <fcntl.h>
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
@@ -7,12 +8,18 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <string>
+#include <vector>
 
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "worker/base/file_util.h"
 #include "worker/base/status_macros.h"
@@ -35,6 +42,9 @@ constexpr absl::Duration kFreezeTime = absl::Milliseconds(20);
 // for accept, and its request; what remembers a closed one, or one half open.
 constexpr int64_t kConnectionBytes = 3 << 10;
 constexpr int64_t kRemnantBytes = 512;
+
+// Of a host's memory, where nobody has set it: tcp_init_mem of the kernel.
+constexpr int kTcpPartOfMemory = 16;
 
 constexpr uint32_t Bit(int number) { return uint32_t{1} << number; }
 
@@ -165,6 +175,28 @@ absl::StatusOr<SocketMemory> ReadSocketMemory(int diag) {
   return sum;
 }
 
+int64_t ShareOfSocketMemory(absl::string_view tcp_mem, int64_t host_bytes,
+                            int workers) {
+  const int64_t page = sysconf(_SC_PAGESIZE);
+  const std::vector<absl::string_view> numbers =
+      absl::StrSplit(tcp_mem, absl::ByAnyChar(" \t\n"), absl::SkipEmpty());
+  int64_t pages = 0;
+  if (numbers.size() != 3 || !absl::SimpleAtoi(numbers[1], &pages)) {
+    pages = host_bytes / kTcpPartOfMemory / page;
+  }
+  return std::min(pages, host_bytes / page) * page / (workers + 1);
+}
+
+int64_t ShareOfSocketMemory(int workers) {
+  struct sysinfo host = {};
+  sysinfo(&host);  // its one error is a bad address
+  const int64_t host_bytes =
+      static_cast<int64_t>(host.totalram) * host.mem_unit;
+  const absl::StatusOr<std::string> tcp_mem =
+      ReadFileAt(AT_FDCWD, "/proc/sys/net/ipv4/tcp_mem");
+  return ShareOfSocketMemory(tcp_mem.ok() ? *tcp_mem : "", host_bytes, workers);
+}
+
 absl::Status CheckSocketMemoryIsTold() {
   const UniqueFd diag(
       socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
@@ -172,34 +204,41 @@ absl::Status CheckSocketMemoryIsTold() {
   return ReadSocketMemory(diag.get()).status();
 }
 
-SocketWatch::SocketWatch(int diag, SandboxCgroup* cgroup, int64_t memory_bytes)
+SocketWatch::SocketWatch(int diag, SandboxCgroup* cgroup, int64_t memory_bytes,
+                         int64_t socket_bytes)
     : diag_(diag),
       cgroup_(cgroup),
       memory_bytes_(memory_bytes),
+      socket_bytes_(socket_bytes),
       next_look_(diag < 0 ? absl::InfiniteDuration() : kShortestSleep) {}
 
 absl::StatusOr<SocketWatch::Figures> SocketWatch::Read() const {
   const int64_t in_use_before = cgroup_->MemoryInUse();
   const int64_t charged_before = cgroup_->SocketMemoryCharged();
   ASSIGN_OR_RETURN(const SocketMemory sockets, ReadSocketMemory(diag_));
-  if (sockets.owned + sockets.unowned == 0) return Figures();
+  Figures figures;
+  figures.sockets = sockets.owned + sockets.unowned;
+  if (figures.sockets == 0) return figures;
   const int64_t charged = cgroup_->SocketMemoryCharged();
   // The part of the sockets that the group is not charged for.
   const auto uncharged = [&sockets](int64_t charged) {
     return sockets.unowned + std::max<int64_t>(0, sockets.owned - charged);
   };
-  Figures figures;
   figures.in_use = std::min(in_use_before, cgroup_->MemoryInUse()) +
                    uncharged(std::max(charged_before, charged));
   figures.held = cgroup_->MemoryHeld() + uncharged(charged);
   return figures;
 }
 
+bool SocketWatch::Passed(const Figures& figures) const {
+  return figures.held > memory_bytes_ || figures.sockets > socket_bytes_;
+}
+
 // A program that cannot be stopped so soon is judged by what it seems to hold.
 absl::StatusOr<SocketWatch::Figures> SocketWatch::ReadWhileFrozen() const {
   cgroup_->Freeze(kFreezeTime).IgnoreError();
   absl::StatusOr<Figures> figures = Read();
-  if (!figures.ok() || figures->held <= memory_bytes_) {
+  if (!figures.ok() || !Passed(*figures)) {
     RETURN_IF_ERROR(cgroup_->Thaw());
   }
   return figures;
@@ -208,13 +247,13 @@ absl::StatusOr<SocketWatch::Figures> SocketWatch::ReadWhileFrozen() const {
 absl::StatusOr<bool> SocketWatch::Look(absl::Duration now) {
   const absl::Time begin = absl::Now();
   ASSIGN_OR_RETURN(Figures figures, Read());
-  if (figures.held > memory_bytes_) {
+  if (Passed(figures)) {
     ASSIGN_OR_RETURN(figures, ReadWhileFrozen());
   }
   peak_bytes_ = std::max(peak_bytes_, figures.in_use);
   next_look_ = now + std::clamp((absl::Now() - begin) * kSleepPerLook,
                                 kShortestSleep, kLongestSleep);
-  return figures.held > memory_bytes_;
+  return Passed(figures);
 }
 
 }  // namespace paddock

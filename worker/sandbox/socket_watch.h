@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "worker/sandbox/cgroup.h"
 
@@ -23,6 +24,17 @@ struct SocketMemory {
 // question. FailedPrecondition where the kernel has no tcp_diag or udp_diag.
 absl::StatusOr<SocketMemory> ReadSocketMemory(int diag);
 
+// Bytes that the sockets of one program may hold, whatever its memory limit:
+// beyond the second number of `tcp_mem`, tcp(7), which is in pages, the kernel
+// takes buffers from every TCP socket of the host. A part for each of `workers`
+// and one for the host. A `tcp_mem` that says nothing, as in a container, which
+// does not have the file: what the kernel makes of `host_bytes` of memory.
+int64_t ShareOfSocketMemory(absl::string_view tcp_mem, int64_t host_bytes,
+                            int workers);
+
+// The same of this host. Process: worker, in the host's network namespace.
+int64_t ShareOfSocketMemory(int workers);
+
 // Whether the kernel tells; where it can, it loads what it needs for that.
 absl::Status CheckSocketMemoryIsTold();
 
@@ -31,17 +43,19 @@ absl::Status CheckSocketMemoryIsTold();
 // counts sockets apart, for the sum. By looking, so the limit can be passed by
 // what a program sends between two looks. What it moves meanwhile, from a
 // socket to its heap, is seen in both: so a program that seems to have passed
-// it is looked at again while it stands still.
+// it is looked at again while it stands still. The sockets alone are held to
+// their share of the host's, too.
 class SocketWatch {
  public:
   // `diag` as above, -1 for a program that can have no such sockets. Borrows
-  // both.
-  SocketWatch(int diag, SandboxCgroup* cgroup, int64_t memory_bytes);
+  // both. `socket_bytes`: ShareOfSocketMemory.
+  SocketWatch(int diag, SandboxCgroup* cgroup, int64_t memory_bytes,
+              int64_t socket_bytes);
 
   // Since the program's start. Infinite where there is nothing to look for.
   absl::Duration NextLook() const { return next_look_; }
 
-  // Whether the limit is passed; the program is frozen then. Call it when
+  // Whether a limit is passed; the program is frozen then. Call it when
   // NextLook has passed.
   absl::StatusOr<bool> Look(absl::Duration now);
 
@@ -54,13 +68,16 @@ class SocketWatch {
   struct Figures {
     int64_t in_use = 0;  // of all memory, the least it can have been
     int64_t held = 0;    // without the pages of files, the most
+    int64_t sockets = 0;
   };
+  bool Passed(const Figures& figures) const;
   absl::StatusOr<Figures> Read() const;
   absl::StatusOr<Figures> ReadWhileFrozen() const;
 
   const int diag_;
   SandboxCgroup* const cgroup_;
   const int64_t memory_bytes_;
+  const int64_t socket_bytes_;
   absl::Duration next_look_;
   int64_t peak_bytes_ = 0;
 };

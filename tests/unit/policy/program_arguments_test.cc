@@ -323,6 +323,8 @@ TEST_P(InternetArgumentsTest, OptionsThatHoldMemory) {
   EXPECT_EQ(verdict(IPPROTO_IPV6, 32), Errno(ENOPROTOOPT));
   EXPECT_EQ(verdict(SOL_UDP, UDP_CORK), Errno(ENOPROTOOPT));
   EXPECT_EQ(verdict(SOL_UDP, UDP_ENCAP), Errno(ENOPROTOOPT));
+  EXPECT_EQ(verdict(SOL_UDP, UDP_GRO), Errno(ENOPROTOOPT));
+  EXPECT_EQ(verdict(SOL_UDP, UDP_SEGMENT), kAllow);
   EXPECT_EQ(verdict(SOL_SOCKET, SO_ZEROCOPY), Errno(EOPNOTSUPP));
   EXPECT_EQ(verdict(SOL_SOCKET, 37), Errno(ENOPROTOOPT));
   EXPECT_EQ(verdict(SOL_SOCKET, 65), Errno(ENOPROTOOPT));
