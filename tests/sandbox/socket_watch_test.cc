@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <limits>
 #include <string>
 #include <thread>
 #include <vector>
@@ -60,6 +61,8 @@ UniqueFd OpenDiag() {
   return UniqueFd(
       socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
 }
+
+constexpr int64_t kAnyAmount = std::numeric_limits<int64_t>::max();
 
 // Connections to one listener, with kSent bytes sent over each.
 struct Connections {
@@ -126,13 +129,31 @@ TEST_P(SocketWatchTest, WhatMovesIsCountedOnce) {
     const int64_t sockets = ReadSocketMemory(diag.get())->owned;
     ASSERT_GE(sockets, kConnections * kSent);
     MovingMemory cgroup(sockets);
-    SocketWatch enough(diag.get(), &cgroup, sockets);
+    SocketWatch enough(diag.get(), &cgroup, sockets, kAnyAmount);
     EXPECT_EQ(*enough.Look(absl::ZeroDuration()), false);
     EXPECT_FALSE(cgroup.frozen());
     EXPECT_EQ(enough.peak_bytes(), sockets);
-    SocketWatch too_little(diag.get(), &cgroup, sockets - 1);
+    SocketWatch too_little(diag.get(), &cgroup, sockets - 1, kAnyAmount);
     EXPECT_EQ(*too_little.Look(absl::ZeroDuration()), true);
     EXPECT_TRUE(cgroup.frozen());  // until it is killed
+  }).join();
+}
+
+TEST_P(SocketWatchTest, SocketsAloneAreHeldToTheirShare) {
+  std::thread([] {
+    ASSERT_EQ(unshare(CLONE_NEWNET), 0);
+    UpLoopback();
+    const UniqueFd diag = OpenDiag();
+    Connections connections(GetParam());
+    const SocketMemory memory = *ReadSocketMemory(diag.get());
+    const int64_t sockets = memory.owned + memory.unowned;
+    MovingMemory cgroup(0);
+    SocketWatch enough(diag.get(), &cgroup, kAnyAmount, sockets);
+    EXPECT_EQ(*enough.Look(absl::ZeroDuration()), false);
+    EXPECT_FALSE(cgroup.frozen());
+    SocketWatch too_little(diag.get(), &cgroup, kAnyAmount, sockets - 1);
+    EXPECT_EQ(*too_little.Look(absl::ZeroDuration()), true);
+    EXPECT_TRUE(cgroup.frozen());
   }).join();
 }
 
