@@ -62,6 +62,16 @@ UniqueFd OpenDiag() {
       socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
 }
 
+// Runs `body` with the sock_diag of a network namespace of its own.
+template <typename Body>
+void InOwnNetwork(Body body) {
+  std::thread([&body] {
+    ASSERT_EQ(unshare(CLONE_NEWNET), 0);
+    UpLoopback();
+    body(OpenDiag());
+  }).join();
+}
+
 constexpr int64_t kAnyAmount = std::numeric_limits<int64_t>::max();
 
 // Connections to one listener, with kSent bytes sent over each.
@@ -120,10 +130,7 @@ class MovingMemory : public UnaskedCgroup {
 class SocketWatchTest : public testing::TestWithParam<int> {};
 
 TEST_P(SocketWatchTest, WhatMovesIsCountedOnce) {
-  std::thread([] {
-    ASSERT_EQ(unshare(CLONE_NEWNET), 0);
-    UpLoopback();
-    const UniqueFd diag = OpenDiag();
+  InOwnNetwork([](const UniqueFd& diag) {
     Connections connections(GetParam());
     connections.Accept();
     const int64_t sockets = ReadSocketMemory(diag.get())->owned;
@@ -136,14 +143,11 @@ TEST_P(SocketWatchTest, WhatMovesIsCountedOnce) {
     SocketWatch too_little(diag.get(), &cgroup, sockets - 1, kAnyAmount);
     EXPECT_EQ(*too_little.Look(absl::ZeroDuration()), true);
     EXPECT_TRUE(cgroup.frozen());  // until it is killed
-  }).join();
+  });
 }
 
 TEST_P(SocketWatchTest, SocketsAloneAreHeldToTheirShare) {
-  std::thread([] {
-    ASSERT_EQ(unshare(CLONE_NEWNET), 0);
-    UpLoopback();
-    const UniqueFd diag = OpenDiag();
+  InOwnNetwork([](const UniqueFd& diag) {
     Connections connections(GetParam());
     const SocketMemory memory = *ReadSocketMemory(diag.get());
     const int64_t sockets = memory.owned + memory.unowned;
@@ -154,14 +158,11 @@ TEST_P(SocketWatchTest, SocketsAloneAreHeldToTheirShare) {
     SocketWatch too_little(diag.get(), &cgroup, kAnyAmount, sockets - 1);
     EXPECT_EQ(*too_little.Look(absl::ZeroDuration()), true);
     EXPECT_TRUE(cgroup.frozen());
-  }).join();
+  });
 }
 
 TEST_P(SocketWatchTest, CountsWhatNobodyHasAccepted) {
-  std::thread([] {
-    ASSERT_EQ(unshare(CLONE_NEWNET), 0);
-    UpLoopback();
-    const UniqueFd diag = OpenDiag();
+  InOwnNetwork([](const UniqueFd& diag) {
     const auto bytes = [&diag] {
       return ReadSocketMemory(diag.get())->unowned;
     };
@@ -171,29 +172,23 @@ TEST_P(SocketWatchTest, CountsWhatNobodyHasAccepted) {
     EXPECT_LE(bytes(), kConnections * kSent * 6);
     connections.Accept();
     EXPECT_EQ(bytes(), 0);  // now the group of whoever accepted is charged
-  }).join();
+  });
 }
 
 // Also if nobody is left to read it.
 TEST_P(SocketWatchTest, CountsTheConnectionsOfClosedSockets) {
-  std::thread([] {
-    ASSERT_EQ(unshare(CLONE_NEWNET), 0);
-    UpLoopback();
-    const UniqueFd diag = OpenDiag();
+  InOwnNetwork([](const UniqueFd& diag) {
     Connections connections(GetParam());
     connections.near.clear();
     EXPECT_GE(ReadSocketMemory(diag.get())->unowned, kConnections * kSent);
     connections.listener.Reset();  // resets them
     EXPECT_LT(ReadSocketMemory(diag.get())->unowned, kConnections * kSent);
-  }).join();
+  });
 }
 
 // A closed connection is remembered for a minute.
 TEST_P(SocketWatchTest, CountsWhatIsLeftOfConnections) {
-  std::thread([] {
-    ASSERT_EQ(unshare(CLONE_NEWNET), 0);
-    UpLoopback();
-    const UniqueFd diag = OpenDiag();
+  InOwnNetwork([](const UniqueFd& diag) {
     Connections connections(GetParam());
     connections.Accept();
     std::string data(kSent, '\0');
@@ -205,14 +200,11 @@ TEST_P(SocketWatchTest, CountsWhatIsLeftOfConnections) {
     const int64_t left = ReadSocketMemory(diag.get())->unowned;
     EXPECT_GE(left, kConnections * 256);
     EXPECT_LE(left, kConnections * 1024);
-  }).join();
+  });
 }
 
 TEST_P(SocketWatchTest, CountsDatagrams) {
-  std::thread([] {
-    ASSERT_EQ(unshare(CLONE_NEWNET), 0);
-    UpLoopback();
-    const UniqueFd diag = OpenDiag();
+  InOwnNetwork([](const UniqueFd& diag) {
     const UniqueFd fd(socket(GetParam(), SOCK_DGRAM | SOCK_CLOEXEC, 0));
     Address address(GetParam());
     socklen_t size = address.size();
@@ -224,7 +216,7 @@ TEST_P(SocketWatchTest, CountsDatagrams) {
               kSent);
     EXPECT_GE(ReadSocketMemory(diag.get())->owned, kSent);
     EXPECT_EQ(ReadSocketMemory(diag.get())->unowned, 0);
-  }).join();
+  });
 }
 
 TEST_P(SocketWatchTest, OtherNamespacesAreNotCounted) {
