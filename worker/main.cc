@@ -168,8 +168,9 @@ bool HoldsSocketsToLimits(const CgroupFactory& cgroups) {
   return status.ok();
 }
 
-// In this order: cgroup directories and images need the host's tree; building
-// the tree needs the capabilities that are cut last.
+// In this order: what sockets may take is told in the host's network namespace
+// only; cgroup directories and images need the host's tree; building the tree
+// needs the capabilities that are cut last.
 absl::StatusOr<SandboxFactory> SetUp(const internal::v1::WorkerLaunch& launch,
                                      const Confinement& confinement) {
   const config::v1::Sandbox& sandbox = launch.config().sandbox();
@@ -180,6 +181,7 @@ absl::StatusOr<SandboxFactory> SetUp(const internal::v1::WorkerLaunch& launch,
   factory.architecture = NativeArchitecture();
   ASSIGN_OR_RETURN(const std::vector<sock_filter> own_filter,
                    CompileWorkerFilter(weakenings));
+  factory.socket_share = ShareOfSockets(launch.config().workers().count());
   RETURN_IF_ERROR(EnterPrivateNamespaces());
   ASSIGN_OR_RETURN(factory.sysctl, OpenSysctl());
   ASSIGN_OR_RETURN(factory.second_lines, EnterSecondLines(launch.cgroups()));
@@ -191,7 +193,6 @@ absl::StatusOr<SandboxFactory> SetUp(const internal::v1::WorkerLaunch& launch,
       absl::StrCat("w", launch.slot(), "-", launch.incarnation());
   ASSIGN_OR_RETURN(factory.cgroups, OpenLayout(launch, factory.name_prefix));
   factory.loopback = HoldsSocketsToLimits(*factory.cgroups);
-  factory.socket_bytes = ShareOfSocketMemory(launch.config().workers().count());
   RETURN_IF_ERROR(BuildWorkerTree(Images(sandbox)));
   RETURN_IF_ERROR(
       CutWorkerPrivileges(own_filter, launch.ids().per_sandbox() == 0));

@@ -103,6 +103,47 @@ def test_no_program_takes_the_host_its_socket_memory(start_server):
     result = api.probe("hog-tcp", over, **LOOPBACK, limits=limits)
     assert result.outcome == result_pb2.OUTCOME_MEMORY_LIMIT_EXCEEDED, result
     assert share < result.usage.peak_memory_bytes < limits["memory_bytes"]
+    assert "net.ipv4.tcp_mem" in result.message
+
+
+def share_of_connected(workers):
+    """ShareOfConnected of worker/sandbox/socket_watch.h."""
+    with open("/proc/sys/net/ipv4/tcp_max_orphans", encoding="ascii") as file:
+        return int(file.read()) // (workers + 1)
+
+
+def orphans():
+    """TCP sockets of the whole host that no descriptor leads to any more."""
+    with open("/proc/net/sockstat", encoding="ascii") as file:
+        row, = (line.split() for line in file if line.startswith("TCP:"))
+    return int(row[row.index("orphan") + 1])
+
+
+@pytest.mark.parametrize("how", ["unsent", "lingering"])
+def test_no_program_takes_the_host_its_orphans(start_server, how):
+    """Beyond net.ipv4.tcp_max_orphans the kernel resets what anybody closes
+    with data on its way. A connection has two sockets, and one orphan."""
+    workers, few = 8, 100
+    share = share_of_connected(workers)
+    api = jobs.Api(start_server({"workers": {"count": workers}}).channel)
+    limits = dict(memory_bytes=512 * MIB, open_files=64, cpu_time=20,
+                  wall_time=40)
+    with growth(orphans, few, 2 * SCALE) as grown:
+        assert on_host("hog-orphans", share, how)["errno"] == 0
+        assert grown() > share - few
+    with growth(orphans, few, 2 * SCALE) as grown:
+        control = api.probe("hog-orphans", share // 2, how, **LOOPBACK,
+                            limits=limits)
+        assert control.outcome == jobs.SUCCEEDED, control
+        assert jobs.probe_report(control) == {"done": share // 2, "errno": 0}
+        assert share // 2 - few < grown()
+    with growth(orphans, few, 2 * SCALE) as grown:
+        result = api.probe("hog-orphans", 4 * share, how, **LOOPBACK,
+                           limits=limits)
+        assert result.outcome == result_pb2.OUTCOME_MEMORY_LIMIT_EXCEEDED, (
+            result)
+        assert "net.ipv4.tcp_max_orphans" in result.message
+        assert grown() < share
 
 
 UDP, UDP6, TCP = "socket 2 2 0", "socket 10 2 0", "socket 2 1 0"

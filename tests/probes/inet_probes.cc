@@ -1,14 +1,17 @@
-// Ways to hold BYTES in the buffers of sockets on the loopback interface. They
-// go on as long as sockets take any, and then hold for a moment what they have.
+// Ways to hold BYTES in the buffers of sockets on the loopback interface, or
+// many of them. They go on as long as sockets take any, and then hold for a
+// moment what they have.
 #include <linux/net_tstamp.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
+#include <string_view>
 
 #include "tests/probes/burn.h"
 #include "tests/probes/probe.h"
@@ -128,6 +131,42 @@ int HogBacklog(char** arguments) {
   return Held(done, 0);
 }
 
+// COUNT connections that nobody accepts and whose other end is closed, so that
+// no descriptor leads to them, but stays. HOW: unsent, with data that found no
+// room on the other side; or lingering, until that is closed too.
+int HogOrphans(char** arguments) {
+  const int64_t count = ParseNumber(arguments[0]);
+  const bool unsent = std::string_view(arguments[1]) == "unsent";
+  constexpr int kBacklog = 4096;
+  sockaddr_in address;
+  for (int64_t done = 0; done < count; ++done) {
+    if (done % kBacklog == 0) {
+      const int listener = Bound(SOCK_STREAM | SOCK_CLOEXEC, &address);
+      const int least = 1;
+      if (unsent) {
+        setsockopt(listener, SOL_SOCKET, SO_RCVBUF, &least, sizeof(least));
+      }
+      if (listener < 0 || listen(listener, kBacklog) != 0) {
+        return Held(done, errno);
+      }
+    }
+    const int fd = Connected(address);
+    if (fd < 0) return Held(done, errno);
+    if (unsent) {
+      const int least = 1;
+      setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &least, sizeof(least));
+      static char block[8 << 10];
+      send(fd, block, sizeof(block), MSG_NOSIGNAL | MSG_DONTWAIT);
+    } else {
+      const int two_minutes = 120;
+      setsockopt(fd, IPPROTO_TCP, TCP_LINGER2, &two_minutes,
+                 sizeof(two_minutes));
+    }
+    close(fd);
+  }
+  return Held(count, 0);
+}
+
 // What `fd` has received or keeps for SO_TIMESTAMPING; or -1.
 int64_t QueuedOf(int fd) {
   uint32_t figures[SK_MEMINFO_VARS] = {};
@@ -210,6 +249,7 @@ int HogTimestamps(char** arguments) {
 const Probe kInetProbes[] = {
     {"hog-tcp", 1, "BYTES", HogTcp},
     {"hog-backlog", 1, "BYTES", HogBacklog},
+    {"hog-orphans", 2, "COUNT HOW", HogOrphans},
     {"hog-udp", 1, "BYTES", HogUdp},
     {"hog-timestamps", 1, "BYTES", HogTimestamps},
     {nullptr, 0, nullptr, nullptr},

@@ -1,10 +1,12 @@
 // What sock_diag says of TCP sockets in a network namespace of the test's own.
 #include "worker/sandbox/socket_watch.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <linux/netlink.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -15,11 +17,14 @@
 #include <thread>
 #include <vector>
 
+#include "absl/time/clock.h"
 #include "tests/support/unasked_cgroup.h"
 #include "worker/base/unique_fd.h"
 
 namespace paddock {
 namespace {
+
+using testing::HasSubstr;
 
 constexpr int kConnections = 8;
 constexpr int64_t kSent = 20000;
@@ -73,6 +78,7 @@ void InOwnNetwork(Body body) {
 }
 
 constexpr int64_t kAnyAmount = std::numeric_limits<int64_t>::max();
+constexpr SocketShare kAnyShare = {kAnyAmount, kAnyAmount};
 
 // Connections to one listener, with kSent bytes sent over each.
 struct Connections {
@@ -102,6 +108,13 @@ struct Connections {
   std::vector<UniqueFd> near;
   std::vector<UniqueFd> far;
 };
+
+void WaitForConnected(const UniqueFd& diag, int64_t expected) {
+  for (int i = 0; i < 1000; ++i) {
+    if (ReadSocketMemory(diag.get())->connected == expected) return;
+    absl::SleepFor(absl::Milliseconds(1));
+  }
+}
 
 // Charged for `sockets` while it stands still. Before, that has moved into the
 // heap by the time it is asked.
@@ -136,11 +149,11 @@ TEST_P(SocketWatchTest, WhatMovesIsCountedOnce) {
     const int64_t sockets = ReadSocketMemory(diag.get())->owned;
     ASSERT_GE(sockets, kConnections * kSent);
     MovingMemory cgroup(sockets);
-    SocketWatch enough(diag.get(), &cgroup, sockets, kAnyAmount);
+    SocketWatch enough(diag.get(), &cgroup, sockets, kAnyShare);
     EXPECT_EQ(*enough.Look(absl::ZeroDuration()), false);
     EXPECT_FALSE(cgroup.frozen());
     EXPECT_EQ(enough.peak_bytes(), sockets);
-    SocketWatch too_little(diag.get(), &cgroup, sockets - 1, kAnyAmount);
+    SocketWatch too_little(diag.get(), &cgroup, sockets - 1, kAnyShare);
     EXPECT_EQ(*too_little.Look(absl::ZeroDuration()), true);
     EXPECT_TRUE(cgroup.frozen());  // until it is killed
   });
@@ -152,12 +165,58 @@ TEST_P(SocketWatchTest, SocketsAloneAreHeldToTheirShare) {
     const SocketMemory memory = *ReadSocketMemory(diag.get());
     const int64_t sockets = memory.owned + memory.unowned;
     MovingMemory cgroup(0);
-    SocketWatch enough(diag.get(), &cgroup, kAnyAmount, sockets);
+    SocketWatch enough(diag.get(), &cgroup, kAnyAmount, {sockets, kAnyAmount});
     EXPECT_EQ(*enough.Look(absl::ZeroDuration()), false);
     EXPECT_FALSE(cgroup.frozen());
-    SocketWatch too_little(diag.get(), &cgroup, kAnyAmount, sockets - 1);
+    SocketWatch too_little(diag.get(), &cgroup, kAnyAmount,
+                           {sockets - 1, kAnyAmount});
     EXPECT_EQ(*too_little.Look(absl::ZeroDuration()), true);
     EXPECT_TRUE(cgroup.frozen());
+    EXPECT_THAT(too_little.ShareExceeded(), HasSubstr("net.ipv4.tcp_mem"));
+  });
+}
+
+TEST_P(SocketWatchTest, ConnectionsAreHeldToTheirShare) {
+  InOwnNetwork([](const UniqueFd& diag) {
+    Connections connections(GetParam());
+    connections.near.clear();
+    constexpr int64_t kConnected = 2 * kConnections;
+    EXPECT_EQ(ReadSocketMemory(diag.get())->connected, kConnected);
+    MovingMemory cgroup(0);
+    SocketWatch enough(diag.get(), &cgroup, kAnyAmount,
+                       {kAnyAmount, kConnected});
+    EXPECT_EQ(*enough.Look(absl::ZeroDuration()), false);
+    EXPECT_FALSE(cgroup.frozen());
+    EXPECT_EQ(enough.ShareExceeded(), "");
+    SocketWatch too_little(diag.get(), &cgroup, kAnyAmount,
+                           {kAnyAmount, kConnected - 1});
+    EXPECT_EQ(*too_little.Look(absl::ZeroDuration()), true);
+    EXPECT_TRUE(cgroup.frozen());
+    EXPECT_THAT(too_little.ShareExceeded(),
+                HasSubstr("net.ipv4.tcp_max_orphans"));
+  });
+}
+
+// Not those of sockets that are closed and gone, but one that waits to be told
+// of the end longer than the kernel does without being asked is a socket.
+TEST_P(SocketWatchTest, WhatIsLeftOfConnectionsIsNotConnected) {
+  InOwnNetwork([](const UniqueFd& diag) {
+    Connections connections(GetParam());
+    connections.Accept();
+    std::string data(kSent, '\0');
+    for (const UniqueFd& far : connections.far) {
+      EXPECT_EQ(recv(far.get(), data.data(), kSent, MSG_WAITALL), kSent);
+    }
+    const int two_minutes = 120;
+    EXPECT_EQ(setsockopt(connections.near[0].get(), IPPROTO_TCP, TCP_LINGER2,
+                         &two_minutes, sizeof(two_minutes)),
+              0);
+    connections.near.clear();
+    WaitForConnected(diag, kConnections + 1);  // their ends are acknowledged
+    EXPECT_EQ(ReadSocketMemory(diag.get())->connected, kConnections + 1);
+    connections.far.clear();
+    EXPECT_EQ(ReadSocketMemory(diag.get())->connected, 0);
+    EXPECT_GT(ReadSocketMemory(diag.get())->unowned, 0);
   });
 }
 

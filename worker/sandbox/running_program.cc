@@ -72,7 +72,7 @@ RunningProgram::RunningProgram(DeadSandbox parts, UniqueFd out, UniqueFd err,
       err_(std::move(err), spec.limits.output_bytes),
       clock_(spec.limits, CpusOnline()),
       sockets_(parts_.socket_diag_.get(), parts_.cgroup_.get(),
-               spec.limits.memory_bytes, parts_.socket_bytes_),
+               spec.limits.memory_bytes, parts_.socket_share_),
       locks_(parts_.cgroup_.get(), parts_.architecture_) {
   const absl::Time begin = MonotonicNow();
   start_ = begin;
@@ -304,6 +304,7 @@ void RunningProgram::LookAtSockets() {
     Fail(SetupStep::kNone, passed.status());
     Kill(EndReason::kSandboxFailed);
   } else if (*passed) {
+    if (!killed_.has_value()) report_.message = sockets_.ShareExceeded();
     Kill(EndReason::kMemory);
   }
 }

@@ -23,7 +23,6 @@
 #include "worker/init/init.h"
 #include "worker/sandbox/report_reader.h"
 #include "worker/sandbox/running_program.h"
-#include "worker/sandbox/socket_watch.h"
 #include "worker/sandbox/worker_tree.h"
 
 namespace paddock {
@@ -119,7 +118,7 @@ absl::StatusOr<WarmSandbox> WarmSandbox::Build(SandboxFactory* factory,
           kind.loopback));
   sandbox.parts_.ids_ = factory->ids.Take();
   sandbox.parts_.architecture_ = factory->architecture;
-  sandbox.parts_.socket_bytes_ = factory->socket_bytes;
+  sandbox.parts_.socket_share_ = factory->socket_share;
   *failed_step = SetupStep::kCloneInit;
   absl::Status status = sandbox.Clone(factory);
   if (status.ok()) {

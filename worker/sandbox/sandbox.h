@@ -20,6 +20,7 @@
 #include "worker/sandbox/inotify_share.h"
 #include "worker/sandbox/refusal.h"
 #include "worker/sandbox/run_spec.h"
+#include "worker/sandbox/socket_watch.h"
 #include "worker/sandbox/workspace.h"
 
 namespace paddock {
@@ -47,7 +48,7 @@ struct SandboxFactory {
   int landlock_abi = 0;
   // Whether the memory of sockets on loopback can be held to a limit here.
   bool loopback = false;
-  int64_t socket_bytes = 0;             // ShareOfSocketMemory
+  SocketShare socket_share;             // ShareOfSockets
   std::vector<unsigned long> cpu_mask;  // of programs; empty: the worker's
   SecondLines second_lines;
   // Layers that hold for all sandboxes together, by whom; empty: by nothing.
@@ -91,7 +92,7 @@ class DeadSandbox {
   UniqueFd listener_;
   uint32_t architecture_ = 0;  // of the filter
   UniqueFd socket_diag_;       // of a sandbox with a loopback interface
-  int64_t socket_bytes_ = 0;   // that its sockets may hold
+  SocketShare socket_share_;   // what its sockets may take
   Workspace workspace_;
   std::unique_ptr<SandboxCgroup> cgroup_;
   SandboxIds ids_;

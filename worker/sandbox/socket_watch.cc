@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "worker/base/file_util.h"
@@ -29,12 +30,15 @@ namespace paddock {
 namespace {
 
 // A program can pass on a byte or two for each nanosecond. One look takes
-// 0.14 ms with 262144 buckets in the kernel's table of connections.
+// 0.14 ms with 262144 buckets in the kernel's table of connections, and half a
+// microsecond for each connection.
 constexpr absl::Duration kShortestSleep = absl::Milliseconds(10);
 // The part of a CPU that looking may take where it takes longer, up to a point
 // beyond which a program would gain by making it slow.
 constexpr int kSleepPerLook = 20;
 constexpr absl::Duration kLongestSleep = absl::Milliseconds(250);
+// What a CPU needs for a connection that it makes.
+constexpr absl::Duration kConnectTime = absl::Microseconds(10);
 // Within which a program that is not throttled has stopped.
 constexpr absl::Duration kFreezeTime = absl::Milliseconds(20);
 
@@ -45,8 +49,13 @@ constexpr int64_t kRemnantBytes = 512;
 
 // Of a host's memory, where nobody has set it: tcp_init_mem of the kernel.
 constexpr int kTcpPartOfMemory = 16;
+// Of the same, for one orphan: half of the table of connections, tcp_init.
+constexpr int64_t kBytesPerOrphan = 256 << 10;
 
 constexpr uint32_t Bit(int number) { return uint32_t{1} << number; }
+
+// Of what only remembers a connection: inet_twsk_diag_fill of the kernel.
+constexpr uint8_t kTimeWaitTimer = 3;
 
 // With no descriptor of the program's. One that was accepted and closed never
 // comes back to these states.
@@ -119,6 +128,10 @@ Figures FiguresOf(const nlmsghdr* header, const inet_diag_msg* message) {
 void Add(const nlmsghdr* header, bool tcp, SocketMemory* sum) {
   const auto* message = static_cast<const inet_diag_msg*>(NLMSG_DATA(header));
   const int64_t buffers = BuffersOf(FiguresOf(header, message), tcp);
+  if (tcp && message->idiag_timer != kTimeWaitTimer &&
+      message->idiag_state != TCP_SYN_RECV) {
+    ++sum->connected;
+  }
   const bool orphan = tcp && message->idiag_inode == 0;
   if (orphan && (kWaitsForAccept & Bit(message->idiag_state)) != 0) {
     sum->unowned += kConnectionBytes + buffers;
@@ -128,6 +141,13 @@ void Add(const nlmsghdr* header, bool tcp, SocketMemory* sum) {
   if (orphan && (kRemnants & Bit(message->idiag_state)) != 0) {
     sum->unowned += kRemnantBytes;
   }
+}
+
+// So short that a program cannot make half of its share of sockets meanwhile:
+// two for each connection.
+absl::Duration LongestSleep(const SocketShare& share) {
+  return std::clamp(kConnectTime * (share.connected / 4) / get_nprocs(),
+                    kShortestSleep, kLongestSleep);
 }
 
 absl::Status StatusOf(int error) {
@@ -187,14 +207,28 @@ int64_t ShareOfSocketMemory(absl::string_view tcp_mem, int64_t host_bytes,
   return std::min(pages, host_bytes / page) * page / (workers + 1);
 }
 
-int64_t ShareOfSocketMemory(int workers) {
+int64_t ShareOfConnected(absl::string_view tcp_max_orphans, int64_t host_bytes,
+                         int workers) {
+  int64_t orphans = 0;
+  if (!absl::SimpleAtoi(tcp_max_orphans, &orphans)) {
+    orphans = host_bytes / kBytesPerOrphan;
+  }
+  return orphans / (workers + 1);
+}
+
+SocketShare ShareOfSockets(int workers) {
   struct sysinfo host = {};
   sysinfo(&host);  // its one error is a bad address
   const int64_t host_bytes =
       static_cast<int64_t>(host.totalram) * host.mem_unit;
   const absl::StatusOr<std::string> tcp_mem =
       ReadFileAt(AT_FDCWD, "/proc/sys/net/ipv4/tcp_mem");
-  return ShareOfSocketMemory(tcp_mem.ok() ? *tcp_mem : "", host_bytes, workers);
+  const absl::StatusOr<std::string> orphans =
+      ReadFileAt(AT_FDCWD, "/proc/sys/net/ipv4/tcp_max_orphans");
+  return {.bytes = ShareOfSocketMemory(tcp_mem.ok() ? *tcp_mem : "", host_bytes,
+                                       workers),
+          .connected = ShareOfConnected(orphans.ok() ? *orphans : "",
+                                        host_bytes, workers)};
 }
 
 absl::Status CheckSocketMemoryIsTold() {
@@ -205,11 +239,12 @@ absl::Status CheckSocketMemoryIsTold() {
 }
 
 SocketWatch::SocketWatch(int diag, SandboxCgroup* cgroup, int64_t memory_bytes,
-                         int64_t socket_bytes)
+                         const SocketShare& share)
     : diag_(diag),
       cgroup_(cgroup),
       memory_bytes_(memory_bytes),
-      socket_bytes_(socket_bytes),
+      share_(share),
+      longest_sleep_(LongestSleep(share)),
       next_look_(diag < 0 ? absl::InfiniteDuration() : kShortestSleep) {}
 
 absl::StatusOr<SocketWatch::Figures> SocketWatch::Read() const {
@@ -218,6 +253,7 @@ absl::StatusOr<SocketWatch::Figures> SocketWatch::Read() const {
   ASSIGN_OR_RETURN(const SocketMemory sockets, ReadSocketMemory(diag_));
   Figures figures;
   figures.sockets = sockets.owned + sockets.unowned;
+  figures.connected = sockets.connected;
   if (figures.sockets == 0) return figures;
   const int64_t charged = cgroup_->SocketMemoryCharged();
   // The part of the sockets that the group is not charged for.
@@ -231,7 +267,24 @@ absl::StatusOr<SocketWatch::Figures> SocketWatch::Read() const {
 }
 
 bool SocketWatch::Passed(const Figures& figures) const {
-  return figures.held > memory_bytes_ || figures.sockets > socket_bytes_;
+  return figures.held > memory_bytes_ || figures.sockets > share_.bytes ||
+         figures.connected > share_.connected;
+}
+
+std::string SocketWatch::ShareExceeded() const {
+  if (seen_.connected > share_.connected) {
+    return absl::StrCat(seen_.connected,
+                        " connected TCP sockets, and a program's share of this "
+                        "host's net.ipv4.tcp_max_orphans is ",
+                        share_.connected);
+  }
+  if (seen_.sockets > share_.bytes) {
+    return absl::StrCat("its sockets held ", seen_.sockets,
+                        " bytes, and a program's share of this host's "
+                        "net.ipv4.tcp_mem is ",
+                        share_.bytes);
+  }
+  return "";
 }
 
 // A program that cannot be stopped so soon is judged by what it seems to hold.
@@ -250,9 +303,10 @@ absl::StatusOr<bool> SocketWatch::Look(absl::Duration now) {
   if (Passed(figures)) {
     ASSIGN_OR_RETURN(figures, ReadWhileFrozen());
   }
+  seen_ = figures;
   peak_bytes_ = std::max(peak_bytes_, figures.in_use);
   next_look_ = now + std::clamp((absl::Now() - begin) * kSleepPerLook,
-                                kShortestSleep, kLongestSleep);
+                                kShortestSleep, longest_sleep_);
   return Passed(figures);
 }
 

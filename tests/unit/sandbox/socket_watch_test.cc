@@ -31,5 +31,17 @@ TEST(ShareOfSocketMemoryTest, IsOfMemoryThatThereIs) {
   EXPECT_EQ(Share("1 9223372036854775807 3", 3), kHostBytes / 4);
 }
 
+TEST(ShareOfConnectedTest, LeavesAPartForTheHost) {
+  EXPECT_EQ(ShareOfConnected("8192\n", kHostBytes, 1), 4096);
+  EXPECT_EQ(ShareOfConnected("8192\n", kHostBytes, 2), 2730);
+  EXPECT_EQ(ShareOfConnected("0\n", kHostBytes, 2), 0);
+}
+
+TEST(ShareOfConnectedTest, IsWhatTheKernelWouldGiveWhereItSaysNothing) {
+  for (const char* text : {"", "x", "99999999999999999999"}) {
+    EXPECT_EQ(ShareOfConnected(text, kHostBytes, 1), 4096) << text;
+  }
+}
+
 }  // namespace
 }  // namespace paddock
