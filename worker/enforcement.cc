@@ -103,11 +103,12 @@ void FillEnforcement(const SandboxFactory& factory,
   AddLayer("io_accounting", cgroups.io, ready);
   AddLayer("rlimits", "setrlimit", ready);
   AddLayer("record_locks",
-           absl::StrCat(RecordLockLimit::kMostLocks,
-                        ", then ENOLCK; calls by user notification",
-                        RecordLockLimit::CanCount()
-                            ? ", locks by /proc/locks"
-                            : ", each counts for ever: no /proc/locks"),
+           absl::StrCat(
+               factory.most_locks,
+               " of fcntl and flock, then ENOLCK; calls by user notification",
+               RecordLockLimit::CanCount()
+                   ? ", locks by /proc/locks"
+                   : ", each counts for ever: no /proc/locks"),
            ready);
   AddLayer("capabilities", "none, bounding set empty, securebits locked",
            ready);

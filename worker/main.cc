@@ -27,6 +27,7 @@
 #include "worker/profiles.h"
 #include "worker/sandbox/clone_probe.h"
 #include "worker/sandbox/privileges.h"
+#include "worker/sandbox/record_locks.h"
 #include "worker/sandbox/refusal.h"
 #include "worker/sandbox/socket_watch.h"
 #include "worker/sandbox/worker_tree.h"
@@ -181,7 +182,9 @@ absl::StatusOr<SandboxFactory> SetUp(const internal::v1::WorkerLaunch& launch,
   factory.architecture = NativeArchitecture();
   ASSIGN_OR_RETURN(const std::vector<sock_filter> own_filter,
                    CompileWorkerFilter(weakenings));
-  factory.socket_share = ShareOfSockets(launch.config().workers().count());
+  const int workers = std::max(1, launch.config().workers().count());
+  factory.socket_share = ShareOfSockets(workers);
+  factory.most_locks = RecordLockLimit::Share(workers);
   RETURN_IF_ERROR(EnterPrivateNamespaces());
   ASSIGN_OR_RETURN(factory.sysctl, OpenSysctl());
   ASSIGN_OR_RETURN(factory.second_lines, EnterSecondLines(launch.cgroups()));
@@ -201,9 +204,8 @@ absl::StatusOr<SandboxFactory> SetUp(const internal::v1::WorkerLaunch& launch,
   factory.init_id = ids.init();
   factory.nested = ids.nested();
   if (factory.nested && factory.sysctl.valid()) {
-    ASSIGN_OR_RETURN(
-        factory.inotify,
-        ShareInotify(factory.sysctl.get(), launch.config().workers().count()));
+    ASSIGN_OR_RETURN(factory.inotify,
+                     ShareInotify(factory.sysctl.get(), workers));
   }
   factory.landlock_abi = init::LandlockAbi();
   factory.tmp_options = absl::StrCat("mode=1777,size=", sandbox.tmp_bytes(),

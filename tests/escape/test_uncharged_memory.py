@@ -7,16 +7,19 @@ of a network.
 
 import errno
 import tempfile
+import time
 
 import pytest
 
 from attack import attacks
 from attack import calls
+from attack import host_output
 from attack import on_host
 from harness import jobs
 from harness.jobs import MIB
 # pylint: disable=unused-import
 from harness.resources import host_recovers, nothing_stays  # noqa: F401
+from harness.time_scale import SCALE
 
 pytestmark = pytest.mark.usefixtures("nothing_stays", "host_recovers")
 
@@ -64,9 +67,9 @@ def test_of_a_thread_that_waits(sandbox, attack):
 
 
 # worker/sandbox/record_locks.h. Until the kernel is asked how many there are, a
-# call counts for the two that it could make.
+# call of fcntl counts for the two that it could make.
 MOST_LOCKS = 16384
-CALLS_BETWEEN_COUNTS = 2048
+MOST_LOCKS_OF_ALL = 2 * MOST_LOCKS
 
 
 def lock(sandbox, count, how):
@@ -84,16 +87,118 @@ def lock(sandbox, count, how):
 def test_record_locks(sandbox, how, most):
     control = on_host("hog-record-locks", "/dev/shm", 2 * MOST_LOCKS, how)
     assert control == {"done": 2 * MOST_LOCKS, "errno": 0}
-    under = most - CALLS_BETWEEN_COUNTS
+    under = most - MOST_LOCKS // 8
     assert lock(sandbox, under, how) == {"done": under, "errno": 0}
     over = lock(sandbox, 2 * MOST_LOCKS, how)
     assert over["errno"] == errno.ENOLCK
     assert under < over["done"] <= most
 
 
-def test_locks_given_back_do_not_count(sandbox):
+@pytest.fixture(name="many")
+def _many(start_server):
+    """A service with so many workers that each has a small share of locks."""
+    count = 16
+    api = jobs.Api(start_server({"workers": {"count": count}}).channel)
+    return api, MOST_LOCKS_OF_ALL // count
+
+
+@pytest.mark.parametrize("how", ["whole", "whole-orphans"])
+def test_locks_of_flock(many, how):
+    """One for each open file: as many as there may be of those."""
+    api, share = many
+    over = 3000
+    assert share < over
+    control = on_host("hog-record-locks", "/dev/shm", over, how,
+                      prepare=f"ulimit -n {2 * over}")
+    assert control == {"done": over, "errno": 0}
+    limits = dict(ROOMY, open_files=4096)
+    for count, expected in ((share, {"done": share, "errno": 0}),
+                            (over, {"done": share, "errno": errno.ENOLCK})):
+        result = api.probe("hog-record-locks", "/work", count, how,
+                           limits=limits)
+        assert jobs.probe_report(result) == expected, result
+
+
+# Takes as many as it may, and keeps them.
+KEEPS = """
+import fcntl, os, struct, sys, time
+files, done, child = [], 0, 0
+try:
+    while True:
+        if sys.argv[1] == 'whole':
+            if len(files) == 4000:
+                files, child = [], os.fork()
+                if child:
+                    break
+            files.append(open('/work/lock', 'a'))
+            fcntl.flock(files[-1], fcntl.LOCK_SH)
+        else:
+            if done % 1000 == 0:
+                files.append(open(f'/work/lock{done}', 'w'))
+            lock = struct.pack('hhqqixxxx', fcntl.F_WRLCK, 0,
+                               2 ** 62 + 2 * done, 1, 0)
+            fcntl.fcntl(files[-1], fcntl.F_SETLK, lock)
+        done += 1
+except OSError as error:
+    pass
+time.sleep(1000)
+"""
+
+
+@pytest.mark.parametrize("how", ["posix", "whole"])
+def test_locks_of_others_leave_room(start_server, how):
+    """The kernel's list of them, by which they are counted, is the host's."""
+    workers = 8
+    api = jobs.Api(start_server({"workers": {"count": workers}}).channel)
+    count = 2 * MOST_LOCKS
+
+    def relocks():
+        result = api.probe("relock-record", "/work", count, how, limits=ROOMY)
+        assert jobs.probe_report(result) == {"done": count, "errno": 0}
+
+    relocks()
+    before = host_locks()
+    others = [api.start(jobs.make_process(
+        "/usr/bin/python3", "-c", KEEPS, how,
+        limits=dict(memory_bytes=128 * MIB, open_files=4096,
+                    cpu_time=40, wall_time=60)))
+        for _ in range(workers - 1)]
+    try:
+        wanted = before + (workers - 1) * (MOST_LOCKS_OF_ALL // workers) // 2
+        deadline = time.monotonic() + 30 * SCALE
+        while host_locks() < wanted:
+            assert time.monotonic() < deadline, host_locks()
+            time.sleep(0.1)
+        relocks()
+    finally:
+        for other in others:
+            other.cancel()
+    assert host_locks() - before <= MOST_LOCKS_OF_ALL
+
+
+def host_locks():
+    with open("/proc/locks", "rb", buffering=0) as file:
+        return sum(block.count(b"\n")
+                   for block in iter(lambda: file.read(4096), b""))
+
+
+def test_no_lease(sandbox):
+    """A lock of a third kind, which only who owns a file may take."""
+    ask = ("import fcntl, os\n"
+           "file = os.open('{}/leased', os.O_RDONLY | os.O_CREAT)\n"
+           "try:\n    print(fcntl.fcntl(file, fcntl.F_SETLEASE, "
+           "fcntl.F_RDLCK))\nexcept OSError as error:\n"
+           "    print(-error.errno)\n")
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        assert host_output("python3", "-c", ask.format(folder)) == b"0\n"
+    result = sandbox.python(ask.format("/work"), limits=ROOMY)
+    assert result.stdout.data == b"-%d\n" % errno.EINVAL
+
+
+@pytest.mark.parametrize("how", ["posix", "whole"])
+def test_locks_given_back_do_not_count(sandbox, how):
     count = 3 * MOST_LOCKS
-    assert sandbox.report("relock-record", "/work", count,
+    assert sandbox.report("relock-record", "/work", count, how,
                           limits=ROOMY) == {"done": count, "errno": 0}
 
 

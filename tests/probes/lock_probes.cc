@@ -1,6 +1,7 @@
-// Locks of fcntl(2) on parts of files.
+// Locks of fcntl(2) on parts of files, and of flock(2) on whole ones.
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -9,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <string_view>
 #include <thread>
 
@@ -43,18 +45,46 @@ void LockBytes(const char* directory, int command, int64_t count,
   }
 }
 
-// The same by a process of its own; `stays` or ends at once.
-void LockInChild(const char* directory, int64_t count, bool stays,
-                 Shared* shared) {
-  // Who ends leaves its locks only to whom it shares descriptors with: as
-  // fork(2), but for these.
-  const long flags = SIGCHLD | (stays ? 0 : CLONE_FILES);
-  const long child = syscall(SYS_clone, flags, 0, 0, 0, 0);
+// Another open file of what `fd` is, for flock(2).
+int OpenAgain(int fd) {
+  char path[32];
+  snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+  return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+// One lock of each of `count` open files from `first` on. Adds them to
+// `shared`.
+void LockWhole(int first, int64_t count, Shared* shared) {
+  for (int64_t i = 0; i < count; ++i) {
+    if (flock(first + static_cast<int>(i), LOCK_SH) != 0) {
+      shared->error = errno;
+      return;
+    }
+    ++shared->count;
+  }
+}
+
+// Of open files in a row; the descriptor of the first, or -1.
+int OpenInARow(const char* directory, int64_t count) {
+  const int file = OpenUnnamed(directory);
+  int first = -1;
+  for (int64_t i = 0; i < count; ++i) {
+    const int fd = OpenAgain(file);
+    if (fd < 0) return -1;
+    if (first < 0) first = fd;
+  }
+  return first;
+}
+
+// `lock`s in a process of its own that `stays` or ends at once.
+template <typename Lock>
+void LockInChild(bool stays, long flags, Shared* shared, Lock lock) {
+  const long child = syscall(SYS_clone, SIGCHLD | flags, 0, 0, 0, 0);
   if (child < 0) {
     shared->error = errno;
   } else if (child == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    LockBytes(directory, F_SETLK, count, shared);
+    lock();
     shared->nanos = 1;
     while (stays) pause();
     _exit(0);
@@ -68,7 +98,8 @@ void LockInChild(const char* directory, int64_t count, bool stays,
 
 // COUNT locks in files of DIRECTORY. HOW: posix, open-file, children (that
 // stay), orphans (locks of processes that are gone), or leaderless: by a thread
-// that outlives the first one of its process.
+// that outlives the first one of its process. Of flock(2): whole, by children
+// that stay; or whole-orphans, on open files of their parent's.
 int HogRecordLocks(char** arguments) {
   const char* directory = arguments[0];
   const int64_t count = ParseNumber(arguments[1]);
@@ -78,7 +109,17 @@ int HogRecordLocks(char** arguments) {
     while (shared->count < count && shared->error == 0) {
       const int64_t some = std::min(kEachFile, count - shared->count);
       if (how == "children" || how == "orphans") {
-        LockInChild(directory, some, how == "children", shared);
+        // Who ends leaves such locks only to whom it shares descriptors with.
+        const bool stays = how == "children";
+        LockInChild(stays, stays ? 0 : CLONE_FILES, shared,
+                    [=] { LockBytes(directory, F_SETLK, some, shared); });
+      } else if (how == "whole") {
+        LockInChild(true, 0, shared, [=] {
+          LockWhole(OpenInARow(directory, some), some, shared);
+        });
+      } else if (how == "whole-orphans") {
+        const int first = OpenInARow(directory, some);
+        LockInChild(false, 0, shared, [=] { LockWhole(first, some, shared); });
       } else {
         LockBytes(directory, how == "open-file" ? F_OFD_SETLK : F_SETLK, some,
                   shared);
@@ -95,15 +136,21 @@ int HogRecordLocks(char** arguments) {
   return 2;
 }
 
-// COUNT calls that take one lock and give it back, in a file of DIRECTORY.
+// COUNT calls that take one lock and give it back, in a file of DIRECTORY. HOW:
+// posix or whole.
 int RelockRecord(char** arguments) {
   const int64_t count = ParseNumber(arguments[1]);
+  const bool whole = std::string_view(arguments[2]) == "whole";
   const int fd = OpenUnnamed(arguments[0]);
   if (fd < 0) return Report(0, errno);
   for (int64_t i = 0; i < count; ++i) {
+    const bool locks = i % 2 == 0;
     struct flock lock = {};
-    lock.l_type = i % 2 == 0 ? F_WRLCK : F_UNLCK;
-    if (fcntl(fd, F_SETLK, &lock) != 0) return Report(i, errno);
+    lock.l_type = locks ? F_WRLCK : F_UNLCK;
+    if ((whole ? flock(fd, locks ? LOCK_EX : LOCK_UN)
+               : fcntl(fd, F_SETLK, &lock)) != 0) {
+      return Report(i, errno);
+    }
   }
   return Report(count, 0);
 }
@@ -112,7 +159,7 @@ int RelockRecord(char** arguments) {
 
 const Probe kLockProbes[] = {
     {"hog-record-locks", 3, "DIRECTORY COUNT HOW", HogRecordLocks},
-    {"relock-record", 2, "DIRECTORY COUNT", RelockRecord},
+    {"relock-record", 3, "DIRECTORY COUNT HOW", RelockRecord},
     {nullptr, 0, nullptr, nullptr},
 };
 

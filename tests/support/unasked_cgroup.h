@@ -25,6 +25,7 @@ class UnaskedCgroup : public SandboxCgroup {
   absl::Status Freeze(absl::Duration) override { std::abort(); }
   absl::Status Thaw() override { std::abort(); }
   absl::StatusOr<std::vector<int>> Processes() const override { std::abort(); }
+  absl::StatusOr<std::vector<int>> Threads() const override { std::abort(); }
   void ReadFigures(UsageFigures*) override { std::abort(); }
   int64_t MemoryInUse() override { std::abort(); }
   int64_t SocketMemoryCharged() override { std::abort(); }

@@ -140,7 +140,7 @@ bool LimitSockets(int sysctl_fd) {
       {"net/core/tstamp_allow_data", "0", 1},
       // Those that only remember a connection: they make each look of the
       // worker longer, and beyond them one that is closed is forgotten at once.
-      {"net/ipv4/tcp_max_tw_buckets", "2048", 4},
+      {"net/ipv4/tcp_max_tw_buckets", "8192", 4},
   };
   for (const auto& [file, value, length] : kSettings) {
     const int fd = openat(sysctl_fd, file, O_WRONLY | O_CLOEXEC);

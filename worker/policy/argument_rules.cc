@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -95,6 +96,10 @@ constexpr ArgumentRule kArgumentRules[] = {
     {"fcntl", kCounted, "as many as memory allows", {IntIsIn(1, F_SETLK, 2)}},
     {"fcntl", kCounted, "of an open file", {IntIs(1, F_OFD_SETLK)}},
     {"fcntl", kCounted, "of an open file", {IntIs(1, F_OFD_SETLKW)}},
+    {"flock", kCounted, "as record locks", {HasNone(1, LOCK_UN)}},
+    {"flock", kAllow, "gives one back", {}},
+    // As a file system answers that has none. Nobody counts them either.
+    {"fcntl", Errno(EINVAL), "a lease", {IntIs(1, F_SETLEASE)}},
     {"clone",
      kCounted,
      "record locks that outlive who made them",

@@ -59,6 +59,8 @@ class SandboxCgroup {
 
   // Ids of its processes, as this one sees them.
   virtual absl::StatusOr<std::vector<int>> Processes() const = 0;
+  // The same of all their threads.
+  virtual absl::StatusOr<std::vector<int>> Threads() const = 0;
 
   // Fills what the controllers of this host know.
   virtual void ReadFigures(UsageFigures* figures) = 0;

@@ -157,14 +157,14 @@ absl::Status KillGroup::KillAll() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<int>> KillGroup::Processes() const {
-  ASSIGN_OR_RETURN(const std::string text, directory_.Read("cgroup.procs"));
+absl::StatusOr<std::vector<int>> KillGroup::Members(const char* file) const {
+  ASSIGN_OR_RETURN(const std::string text, directory_.Read(file));
   std::vector<int> pids;
   for (const absl::string_view line :
        absl::StrSplit(text, '\n', absl::SkipEmpty())) {
     int pid = 0;
     if (!absl::SimpleAtoi(line, &pid)) {
-      return absl::InternalError("cgroup.procs holds no number");
+      return absl::InternalError(absl::StrCat(file, " holds no number"));
     }
     pids.push_back(pid);
   }

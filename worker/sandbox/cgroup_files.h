@@ -76,7 +76,8 @@ class KillGroup {
   absl::Status WaitEmpty(absl::Duration timeout);
   absl::Status Freeze(absl::Duration timeout);
   absl::Status Thaw() { return directory_.Write("cgroup.freeze", "0"); }
-  absl::StatusOr<std::vector<int>> Processes() const;
+  // `file`: cgroup.procs or cgroup.threads.
+  absl::StatusOr<std::vector<int>> Members(const char* file) const;
   absl::Status Remove() { return directory_.Remove(); }
 
  private:
@@ -105,7 +106,10 @@ class CgroupWithKillGroup : public SandboxCgroup {
   }
   absl::Status Thaw() override { return group_.Thaw(); }
   absl::StatusOr<std::vector<int>> Processes() const override {
-    return group_.Processes();
+    return group_.Members("cgroup.procs");
+  }
+  absl::StatusOr<std::vector<int>> Threads() const override {
+    return group_.Members("cgroup.threads");
   }
 
  protected:

@@ -1,6 +1,8 @@
 #ifndef PADDOCK_WORKER_SANDBOX_RUNNING_PROGRAM_H_
 #define PADDOCK_WORKER_SANDBOX_RUNNING_PROGRAM_H_
 
+#include <linux/seccomp.h>
+
 #include <functional>
 #include <optional>
 
@@ -56,6 +58,7 @@ class RunningProgram {
   void OnStatus();
   void OnPlanSocket();
   void OnListener(int events);
+  void JudgeLock(const seccomp_notif& request);
   void Answer(uint64_t id, int error);
   void OnOomEvent();
   void LookForOomKill();
@@ -87,6 +90,7 @@ class RunningProgram {
   // Until then, since start_, an OOM event may be followed by a kill.
   absl::Duration oom_kill_until_;
   absl::Duration next_chore_ = kChoresFrom;  // since start_
+  absl::Duration deaf_until_;                // to the listener, since start_
 };
 
 }  // namespace paddock

@@ -119,6 +119,7 @@ absl::StatusOr<WarmSandbox> WarmSandbox::Build(SandboxFactory* factory,
   sandbox.parts_.ids_ = factory->ids.Take();
   sandbox.parts_.architecture_ = factory->architecture;
   sandbox.parts_.socket_share_ = factory->socket_share;
+  sandbox.parts_.most_locks_ = factory->most_locks;
   *failed_step = SetupStep::kCloneInit;
   absl::Status status = sandbox.Clone(factory);
   if (status.ok()) {

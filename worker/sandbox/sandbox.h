@@ -49,6 +49,7 @@ struct SandboxFactory {
   // Whether the memory of sockets on loopback can be held to a limit here.
   bool loopback = false;
   SocketShare socket_share;             // ShareOfSockets
+  int most_locks = 0;                   // RecordLockLimit::Share
   std::vector<unsigned long> cpu_mask;  // of programs; empty: the worker's
   SecondLines second_lines;
   // Layers that hold for all sandboxes together, by whom; empty: by nothing.
@@ -93,6 +94,7 @@ class DeadSandbox {
   uint32_t architecture_ = 0;  // of the filter
   UniqueFd socket_diag_;       // of a sandbox with a loopback interface
   SocketShare socket_share_;   // what its sockets may take
+  int most_locks_ = 0;         // that its program may have
   Workspace workspace_;
   std::unique_ptr<SandboxCgroup> cgroup_;
   SandboxIds ids_;

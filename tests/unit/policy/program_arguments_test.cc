@@ -13,6 +13,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
@@ -80,9 +81,16 @@ TEST_P(ProgramArgumentsTest, RecordLocksAreCounted) {
     for (const int command : {F_SETLK, F_SETLKW, F_OFD_SETLK, F_OFD_SETLKW}) {
       EXPECT_EQ(On("fcntl", {3, high | command}), kCounted) << command;
     }
-    for (const int command : {F_DUPFD, F_GETFD, F_SETFL, F_GETLK, F_OFD_GETLK,
-                              F_GETOWN, F_SETPIPE_SZ, F_ADD_SEALS}) {
+    for (const int command :
+         {F_DUPFD, F_GETFD, F_SETFL, F_GETLK, F_OFD_GETLK, F_GETOWN,
+          F_SETPIPE_SZ, F_ADD_SEALS, F_GETLEASE}) {
       EXPECT_EQ(On("fcntl", {3, high | command}), kAllow) << command;
+    }
+    EXPECT_EQ(On("fcntl", {3, high | F_SETLEASE}), Errno(EINVAL));
+    for (const int wait : {0, LOCK_NB}) {
+      EXPECT_EQ(On("flock", {3, high | LOCK_SH | wait}), kCounted);
+      EXPECT_EQ(On("flock", {3, high | LOCK_EX | wait}), kCounted);
+      EXPECT_EQ(On("flock", {3, high | LOCK_UN | wait}), kAllow);
     }
   }
 }
