@@ -3,6 +3,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "worker/base/epoll_watches.h"
 #include "worker/sandbox/record_locks.h"
 #include "worker/wire/layers.h"
 
@@ -45,6 +46,17 @@ void AddUserIds(const SandboxFactory& factory,
   }
   v1::LayerEnforcement* row = AddLayer("user_ids", mechanism, ready);
   if (shares) row->set_state(v1::ENFORCEMENT_STATE_DEGRADED);
+}
+
+std::string EpollMechanism(const SandboxFactory& factory) {
+  if (factory.epoll_watches < 0) return "";
+  const std::string mechanism = absl::StrCat(
+      "fs.epoll.max_user_watches ", factory.epoll_watches, ", for ",
+      factory.ids.per_sandbox() > 0 ? "each program" : "all programs together");
+  if (factory.epoll_watches <= kMostSafeEpollWatches) return mechanism;
+  return absl::StrCat(mechanism, ": to wake them stops a CPU for ",
+                      EpollStallMilliseconds(factory.epoll_watches),
+                      " ms; advised: ", kMostSafeEpollWatches);
 }
 
 }  // namespace
@@ -110,6 +122,7 @@ void FillEnforcement(const SandboxFactory& factory,
                    ? ", locks by /proc/locks"
                    : ", each counts for ever: no /proc/locks"),
            ready);
+  AddLayer("epoll", EpollMechanism(factory), ready);
   AddLayer("capabilities", "none, bounding set empty, securebits locked",
            ready);
   AddLayer("no_new_privs", "prctl(PR_SET_NO_NEW_PRIVS)", ready);

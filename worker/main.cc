@@ -18,6 +18,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "paddock/internal/v1/launch.pb.h"
+#include "worker/base/epoll_watches.h"
 #include "worker/base/file_util.h"
 #include "worker/base/socket_memory.h"
 #include "worker/base/status_macros.h"
@@ -185,6 +186,7 @@ absl::StatusOr<SandboxFactory> SetUp(const internal::v1::WorkerLaunch& launch,
   const int workers = std::max(1, launch.config().workers().count());
   factory.socket_share = ShareOfSockets(workers);
   factory.most_locks = RecordLockLimit::Share(workers);
+  factory.epoll_watches = ReadEpollWatches(AT_FDCWD).value_or(-1);
   RETURN_IF_ERROR(EnterPrivateNamespaces());
   ASSIGN_OR_RETURN(factory.sysctl, OpenSysctl());
   ASSIGN_OR_RETURN(factory.second_lines, EnterSecondLines(launch.cgroups()));

@@ -28,6 +28,7 @@
 #include "server/supervisor/second_line.h"
 #include "server/supervisor/service_user.h"
 #include "server/supervisor/supervisor.h"
+#include "worker/base/epoll_watches.h"
 #include "worker/base/file_util.h"
 #include "worker/base/status_macros.h"
 #include "worker/wire/cpu_list.h"
@@ -123,6 +124,12 @@ absl::Status LookAtCorePattern() {
   return absl::OkStatus();
 }
 
+void WarnOfEpollWatches() {
+  const absl::StatusOr<int64_t> watches = ReadEpollWatches(AT_FDCWD);
+  const std::string warning = watches.ok() ? EpollWarning(*watches) : "";
+  if (!warning.empty()) spdlog::warn("{}", warning);
+}
+
 absl::StatusOr<ServiceUser> PrepareUser(const config::v1::Config& config,
                                         bool rootless) {
   bool created = false;
@@ -166,6 +173,7 @@ absl::StatusOr<Supervisor> Prepare(const config::v1::Config& config,
     spdlog::warn("{}", line);
   }
   RETURN_IF_ERROR(LookAtCorePattern());
+  WarnOfEpollWatches();
   OomScore oom_score;
   RETURN_IF_ERROR(LookAtOomScore(&oom_score));
   RETURN_IF_ERROR(CheckOomScore(oom_score));

@@ -3,6 +3,7 @@
 Those whose cgroups say no are in test_cgroup_hosts.py.
 """
 
+import contextlib
 import subprocess
 import sys
 
@@ -49,6 +50,26 @@ def test_a_helper_for_core_dumps_that_no_limit_keeps_away(start_server):
         # Root raises it.
         assert runs(start_server, wrapper=["prlimit", "--core=0"])
     assert runs(start_server, wrapper=["prlimit", "--core=0"], user="single")
+
+
+SAFE_WATCHES = 65536  # kMostSafeEpollWatches
+
+
+@pytest.mark.parametrize("watches", [None, SAFE_WATCHES, SAFE_WATCHES + 1])
+def test_many_that_one_wake_up_reaches(start_server, watches):
+    """Not refused, but warned of: as the host is, and on both sides."""
+    name = "fs.epoll.max_user_watches"
+    with sysctl(name, watches) if watches else contextlib.nullcontext():
+        server = start_server()
+        with open("/proc/sys/" + name.replace(".", "/"),
+                  encoding="ascii") as file:
+            watches = int(file.read())
+        layer, = (row for row in jobs.Api(server.channel).info().layers
+                  if row.layer == "epoll")
+    unsafe = watches > SAFE_WATCHES
+    assert (f"{name} is {watches}: " in server.log()) == unsafe
+    assert layer.mechanism.startswith(f"{name} {watches}, for each program")
+    assert layer.mechanism.endswith("; advised: 65536") == unsafe
 
 
 def choom(adjustment):

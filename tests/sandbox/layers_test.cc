@@ -220,7 +220,7 @@ TEST_F(LayersTest, EnforcementTableHasEveryLimitAndLayer) {
                           "namespaces", "user_ids", "rootfs", "proc", "devices",
                           "huge_pages", "network", "loopback", "kill", "oom",
                           "cgroup_entry", "cpus", "cpu_weight", "io_accounting",
-                          "rlimits", "record_locks", "capabilities",
+                          "rlimits", "record_locks", "epoll", "capabilities",
                           "no_new_privs", "seccomp", "landlock"));
 }
 

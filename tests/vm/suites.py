@@ -57,14 +57,14 @@ EVERYDAY = {
     "e2e_support_matrix": None,
     "e2e_refusing_hosts": "core_dumps or oom_score or not_delegated or root_alone"
                           " or apparmor or switched_off and (None or cgroup)"
-                          " or nothing_watches and tcp",
+                          " or nothing_watches and tcp or wake_up",
     "e2e_rootless": None,
     "escape_privilege": None,
     "escape_exhaustion": "not test_output and not test_waiting"
                          " and not test_disk and not crash_loop",
     "escape_honesty": None,
-    "escape_socket_memory": "on_loopback or stay_for",
-    "escape_uncharged_memory": "locks",
+    "escape_socket_memory": "on_loopback or stay_for or its_orphans",
+    "escape_uncharged_memory": "locks and not of_others",
     "escape_mounts_rootless": "no_mount or control_group",
     "escape_processes_rootless": "init or namespace",
     "e2e_containers": None,

@@ -54,6 +54,7 @@ struct SandboxFactory {
   SecondLines second_lines;
   // Layers that hold for all sandboxes together, by whom; empty: by nothing.
   std::vector<std::pair<std::string, std::string>> sandboxes_layers;
+  int64_t epoll_watches = -1;  // ReadEpollWatches; -1: not known
   Confinement confinement;
   std::map<std::string, SandboxProfile> profiles;  // by name
   uint32_t architecture = 0;  // AUDIT_ARCH_* of the profiles' filters

@@ -55,10 +55,12 @@ def kinds_of_this_host():
 
 
 def _cell(row):
-    """Versions of kernels aside."""
+    """Versions and sizes of hosts aside."""
     if row.state == enforcement_pb2.ENFORCEMENT_STATE_NONE:
         return "nothing"
     mechanism = re.sub(r",? ?ABI \d+$", "", row.mechanism) or "landlock"
+    mechanism = re.sub(r"(max_user_watches) \d+(, for [^:]*).*", r"\1\2",
+                       mechanism)
     if row.state == enforcement_pb2.ENFORCEMENT_STATE_DEGRADED:
         return f"degraded: {mechanism}"
     return mechanism
