@@ -150,7 +150,7 @@ def test_locks_of_others_leave_room(start_server, how):
     """The kernel's list of them, by which they are counted, is the host's."""
     workers = 8
     api = jobs.Api(start_server({"workers": {"count": workers}}).channel)
-    count = 2 * MOST_LOCKS
+    count = MOST_LOCKS
 
     def relocks():
         result = api.probe("relock-record", "/work", count, how, limits=ROOMY)
