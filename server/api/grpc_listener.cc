@@ -54,8 +54,11 @@ void SetUpPluginsOnce() {
 
 void Configure(const GrpcListener::Options& options,
                grpc::ServerBuilder* builder) {
-  builder->SetMaxReceiveMessageSize(
-      static_cast<int>(options.max_request_bytes));
+  // What is beyond max_request_bytes is refused by CheckRequest, which says
+  // what is wrong; gRPC, which says nothing but two numbers, refuses what is
+  // far more.
+  builder->SetMaxReceiveMessageSize(static_cast<int>(
+      std::min<int64_t>(options.max_request_bytes * 2, INT_MAX)));
   // A message that never ends is kept too, one for each stream: without a bound
   // on them together a few clients take all memory. Beyond it gRPC resets the
   // largest.

@@ -96,6 +96,17 @@ void CheckIsThere(const char* kind, const std::string& name, bool is_there,
                            "\"; GetServerInfo lists the ", kind, "s")});
 }
 
+// gRPC lets messages of somewhat more pass, so that they get this answer.
+void CheckSize(int64_t max_bytes, const v1::ExecuteRequest& request,
+               Violations* violations) {
+  const size_t bytes = request.ByteSizeLong();
+  if (bytes <= static_cast<size_t>(max_bytes)) return;
+  violations->push_back(
+      {"job",
+       absl::StrCat("makes a message of ", bytes, " bytes; the maximum is ",
+                    max_bytes, ", GetServerInfo's max_request_bytes")});
+}
+
 // A process that passes gets its memory when nothing else runs.
 void CheckMemory(const config::v1::Config& config, const v1::Process& process,
                  Violations* violations) {
@@ -136,6 +147,7 @@ void CheckWhatToRun(const config::v1::Config& config, const v1::JobSpec& job,
 JobCheck CheckRequest(const config::v1::Config& config,
                       const v1::ExecuteRequest& request) {
   JobCheck check;
+  CheckSize(config.requests().max_request_bytes(), request, &check.violations);
   CheckRequestId(request.request_id(), &check.violations);
   if (!request.has_job()) {
     check.violations.push_back({"job", "must be set"});

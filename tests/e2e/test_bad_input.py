@@ -289,7 +289,13 @@ def test_a_message_over_the_size_limit(start_server):
     assert api.info().max_request_bytes == 1 << 20
     fits = jobs.make_process("/usr/bin/wc", "-c", stdin=bytes((1 << 20) - 500))
     assert api.execute(fits).outcome == jobs.SUCCEEDED
-    error = refuse(api, jobs.make_process("/bin/true", stdin=bytes(1 << 20)))
+    for size in (1 << 20, (2 << 20) - 500):
+        error = refuse(api, jobs.make_process("/bin/true", stdin=bytes(size)))
+        assert error.code() == grpc.StatusCode.INVALID_ARGUMENT
+        assert errors.violations(error).keys() == {"job"}
+        assert "the maximum is 1048576" in errors.violations(error)["job"]
+    # Far more is not read: gRPC's own answer.
+    error = refuse(api, jobs.make_process("/bin/true", stdin=bytes(2 << 20)))
     assert error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
     assert api.run("/bin/true").outcome == jobs.SUCCEEDED
 

@@ -24,13 +24,25 @@ def run_as_nobody(*command, environment=None, **options):
 
 
 def unit_programs():
-    """Each once, with all of its tests: GoogleTest's as they are, pytest's."""
+    """Each once, with all of its tests; pytest's files by one of it. Command ->
+    properties."""
     found = {}
+    files = {}
     for test in ctest_listing.tests_of(paths.BUILD):
-        if "unit" in ctest_listing.labels_of(test):
-            of_pytest = "pytest" in test["command"]
-            command = test["command"] if of_pytest else test["command"][:1]
-            found[tuple(command)] = ctest_listing.properties_of(test)
+        if "unit" not in ctest_listing.labels_of(test):
+            continue
+        properties = ctest_listing.properties_of(test)
+        if "pytest" in test["command"]:
+            *pytest_itself, file = test["command"]
+            files.setdefault(tuple(pytest_itself), []).append(
+                (file, properties))
+        else:
+            found[tuple(test["command"][:1])] = properties
+    for pytest_itself, all_of_it in files.items():
+        _, properties = all_of_it[0]
+        assert all(p["ENVIRONMENT"] == properties["ENVIRONMENT"]
+                   for _, p in all_of_it)
+        found[*pytest_itself, *(file for file, _ in all_of_it)] = properties
     return found
 
 

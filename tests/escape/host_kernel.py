@@ -1,10 +1,12 @@
 """What the host's kernel has: a control must succeed where it can."""
 
+import fcntl
 import functools
 import os
 import re
 import resource
-from errno import EINVAL, EIO, ENODEV, ENOENT, ENOSYS, EPERM
+import tempfile
+from errno import EACCES, EINVAL, EIO, ENODEV, ENOENT, ENOSYS, EPERM
 
 # Parts of the kernel that are no system call of their own: a function that is
 # there only with them. Those named are called by address or from other files,
@@ -26,6 +28,7 @@ _SWITCHES = {
 # One of the many options of a call.
 _WITHOUT = {"core_scheduling": EINVAL, "page_merging": EINVAL}
 _CALL = re.compile(r"__(?:x64|arm64)_sys_(\w+)")
+_FS_IOC_GETFLAGS = 0x80086601
 _CAPABILITIES = {"sys_resource": 24}
 
 
@@ -90,6 +93,31 @@ def answer_to_open(path):
         os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK))
     except OSError as error:
         return error.errno
+    return 0
+
+
+def answer_to_socket(protocol, error):
+    """To root, of a socket of /proc/net/protocols' `protocol`, which a first
+    socket of it may have loaded; `error` where the kernel does not have it."""
+    with open("/proc/net/protocols", encoding="ascii") as file:
+        return 0 if protocol in (line.split()[0] for line in file) else error
+
+
+def answer_to_ping_socket():
+    """icmp(7): by the group, of which root needs to be one too."""
+    first, last = _content("/proc/sys/net/ipv4/ping_group_range").split()
+    groups = {os.getegid(), *os.getgroups()}
+    inside = any(int(first) <= group <= int(last) for group in groups)
+    return 0 if inside else EACCES
+
+
+def answer_to_flags():
+    """Of FS_IOC_SETFLAGS in /var/tmp: not every file system has flags."""
+    with tempfile.NamedTemporaryFile(dir="/var/tmp") as file:
+        try:
+            fcntl.ioctl(file, _FS_IOC_GETFLAGS, bytes(8))
+        except OSError as error:
+            return error.errno
     return 0
 
 

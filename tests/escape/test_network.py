@@ -14,6 +14,8 @@ from attack import attacks
 from attack import calls
 from attack import host_output
 from attack import on_host
+from host_kernel import answer_to_ping_socket
+from host_kernel import answer_to_socket
 from harness import jobs
 from paddock.v1 import process_pb2
 
@@ -283,20 +285,37 @@ def test_no_flag_makes_another_socket(sandbox, attack):
     attack.check(sandbox)
 
 
-@attacks(*(calls(name, f"socket {family} {kind} {protocol}",
-                 host=(0, EPROTONOSUPPORT, ESOCKTNOSUPPORT, EACCES)
-                 if name not in ("icmp", "raw", "icmp6") else 0)
-           for name, family, kind, protocol in (
-               ("icmp", AF_INET, RAW, 1), ("raw", AF_INET, RAW, 255),
-               ("icmp6", AF_INET6, RAW, 58), ("ping", AF_INET, DGRAM, 1),
-               ("sctp", AF_INET, STREAM, 132), ("dccp", AF_INET, 6, 33),
-               ("mptcp", AF_INET, STREAM, 262), ("udplite", AF_INET, DGRAM,
-                                                 136),
-               ("l2tp", AF_INET, DGRAM, 115), ("smc", AF_INET, STREAM, 256),
-               ("mptcp6", AF_INET6, STREAM, 262),
-               ("udplite6", AF_INET6, DGRAM, 136),
-               ("tcp_as_datagram", AF_INET, DGRAM, 6),
-               ("packet_type", AF_INET, 10, 3))))
+# Name; family, type and protocol of the socket; how the kernel calls it, and
+# what it says where it has none.
+OTHER_PROTOCOLS = (
+    ("icmp", (AF_INET, RAW, 1), "RAW", EPROTONOSUPPORT),
+    ("raw", (AF_INET, RAW, 255), "RAW", EPROTONOSUPPORT),
+    ("icmp6", (AF_INET6, RAW, 58), "RAWv6", EPROTONOSUPPORT),
+    ("sctp", (AF_INET, STREAM, 132), "SCTP", EPROTONOSUPPORT),
+    ("dccp", (AF_INET, 6, 33), "DCCP", ESOCKTNOSUPPORT),
+    ("mptcp", (AF_INET, STREAM, 262), "MPTCP", EPROTONOSUPPORT),
+    ("udplite", (AF_INET, DGRAM, 136), "UDP-Lite", EPROTONOSUPPORT),
+    ("l2tp", (AF_INET, DGRAM, 115), "L2TP/IP", EPROTONOSUPPORT),
+    ("smc", (AF_INET, STREAM, 256), "SMC", EPROTONOSUPPORT),
+    ("mptcp6", (AF_INET6, STREAM, 262), "MPTCPv6", EPROTONOSUPPORT),
+    ("udplite6", (AF_INET6, DGRAM, 136), "UDPLITEv6", EPROTONOSUPPORT),
+    ("packet_type", (AF_INET, 10, 3), "PACKET", ESOCKTNOSUPPORT),
+)
+
+
+def host_answer(numbers, protocol, error):
+    with contextlib.suppress(OSError):
+        socket.socket(*numbers).close()
+    return answer_to_socket(protocol, error)
+
+
+@attacks(*(calls(name, "socket {} {} {}".format(*numbers),
+                 host=host_answer(numbers, protocol, error))
+           for name, numbers, protocol, error in OTHER_PROTOCOLS),
+         calls("ping", f"socket {AF_INET} {DGRAM} 1",
+               host=answer_to_ping_socket()),
+         calls("tcp_as_datagram", f"socket {AF_INET} {DGRAM} 6",
+               host=EPROTONOSUPPORT))
 def test_loopback_has_tcp_and_udp_only(sandbox, attack):
     attack.check(sandbox, **LOOPBACK)
 

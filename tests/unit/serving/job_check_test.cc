@@ -9,12 +9,15 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
+constexpr int kMaxRequestBytes = 1 << 20;
+
 config::v1::Config MakeConfig() {
   config::v1::Config config;
   config.mutable_sandbox()->set_default_image("host");
   config.mutable_sandbox()->add_images()->set_name("host");
   config.mutable_sandbox()->add_profiles()->set_name("ci");
   config.mutable_requests()->mutable_max_limits()->set_processes(100);
+  config.mutable_requests()->set_max_request_bytes(kMaxRequestBytes);
   return config;
 }
 
@@ -44,6 +47,18 @@ TEST(JobCheckTest, AGoodRequestIsGood) {
   job->mutable_queue_timeout()->set_nanos(1);
   job->mutable_process()->set_image("host");
   EXPECT_TRUE(CheckRequest(MakeConfig(), request).ok());
+}
+
+TEST(JobCheckTest, SizeAtBothSidesOfItsBound) {
+  v1::ExecuteRequest request = MakeRequest();
+  auto* added = request.mutable_job()->mutable_process()->add_inputs();
+  added->set_path("input");
+  std::string* input = added->mutable_source()->mutable_data();
+  input->resize(kMaxRequestBytes);
+  input->resize(2 * kMaxRequestBytes - request.ByteSizeLong());
+  EXPECT_THAT(WrongFields(request), IsEmpty());
+  input->push_back('x');
+  EXPECT_THAT(WrongFields(request), ElementsAre("job"));
 }
 
 TEST(JobCheckTest, ProcessOrStepsButNotBoth) {
