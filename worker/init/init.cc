@@ -178,7 +178,8 @@ pid_t CloneProgram(const SetupPlan& plan) {
   return pid;
 }
 
-// From here on init holds nothing but its status socket, and no right.
+// From here on init holds nothing but its status socket, and no right; later a
+// signalfd besides, which leads nowhere.
 bool DropInitPrivileges(const SetupPlan& plan) {
   int keep[] = {plan.status_fd};
   if (!CloseAllBut(keep, 1)) return false;

@@ -46,10 +46,10 @@ enum class SetupStep : uint32_t {
   kSeccomp,
   // Process: program, once it has its plan.
   kCheckPlan,
-  kSetRlimits,
   kRedirect,
   kChangeDirectory,
   kCloseOnExec,
+  kSetRlimits,
   kExec,
   kLast = kExec,
 };

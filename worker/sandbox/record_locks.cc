@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
+#include "worker/base/monotonic_clock.h"
 #include "worker/base/status_macros.h"
 #include "worker/base/unique_fd.h"
 
@@ -31,6 +32,9 @@ static_assert(kMostListBytes >
 // Of the locks a program may have, the part that its calls have to make before
 // the kernel is asked again.
 constexpr int kPartBetweenCounts = 8;
+// After a count that took longer, the next call is heard so many times later.
+constexpr absl::Duration kShortCount = absl::Milliseconds(1);
+constexpr int kRestPerCount = 4;
 
 constexpr char kList[] = "/proc/locks";
 
@@ -111,7 +115,12 @@ int RecordLockLimit::Judge(const seccomp_data& call, int thread) {
   if (most_ + locks > limit_ && listed_ &&
       calls_ >= limit_ / kPartBetweenCounts) {
     calls_ = 0;
+    const absl::Time begin = MonotonicNow();
     Count().IgnoreError();  // then they are as many as they could be
+    const absl::Time end = MonotonicNow();
+    if (end - begin > kShortCount) {
+      deaf_until_ = end + (end - begin) * kRestPerCount;
+    }
   }
   if (most_ + locks > limit_) return ENOLCK;
   most_ += locks;

@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "worker/sandbox/cgroup.h"
 
 namespace paddock {
@@ -59,6 +60,10 @@ class RecordLockLimit {
   // past the filter meanwhile.
   int Judge(const seccomp_data& call, int thread);
 
+  // When the next call is to be heard, by the monotonic clock. The kernel was
+  // asked for the last one, which takes long and is charged to nobody.
+  absl::Time DeafUntil() const { return deaf_until_; }
+
  private:
   absl::Status Count();
 
@@ -73,6 +78,7 @@ class RecordLockLimit {
   std::map<int, int> new_whole_;     // since then, by the thread that called
   int calls_ = 0;                    // since then
   bool listed_ = true;  // whether the rest is listed under the program's pids
+  absl::Time deaf_until_ = absl::InfinitePast();
 };
 
 }  // namespace paddock

@@ -13,8 +13,8 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "worker/base/file_util.h"
+#include "worker/base/monotonic_clock.h"
 #include "worker/base/socket.h"
 #include "worker/base/status_macros.h"
 #include "worker/init/plan.h"
@@ -39,19 +39,10 @@ constexpr absl::Duration kOomKillLook = absl::Milliseconds(1);
 // sandbox with thousands of files takes 50 ms to take down.
 constexpr absl::Duration kChoreTime = absl::Milliseconds(60);
 constexpr absl::Duration kChoreInterval = absl::Milliseconds(20);
-// After a verdict on a call for which the kernel had to be asked, the next is
-// heard so many times later as that took: nobody is charged for it.
-constexpr absl::Duration kShortVerdict = absl::Milliseconds(1);
-constexpr int kRestPerVerdict = 4;
+// For so long into a run it is put off where a limit is too near for it.
+constexpr absl::Duration kLongestChoreDelay = absl::Milliseconds(300);
 // All outputs of one run together: they travel in one message.
 constexpr int64_t kOutputBudgetBytes = 64 << 20;
-
-// Wall time that no clock setting moves, as an absl::Time without a date.
-absl::Time MonotonicNow() {
-  timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return absl::TimeFromTimespec(now);
-}
 
 FileFault ExecFaultOf(int error) {
   switch (error) {
@@ -140,11 +131,14 @@ bool RunningProgram::Ended() const {
          report_.failed_step != SetupStep::kNone;
 }
 
-// Infinite where there is none, or a limit could be passed meanwhile.
+// Infinite where there is none, or a limit could be passed meanwhile: one that
+// is always near must not keep what is dead for as long as the program sleeps.
 absl::Duration RunningProgram::UntilNextChore(absl::Duration now) const {
-  const absl::Duration wait = std::max(absl::ZeroDuration(), next_chore_ - now);
-  return now + wait + kChoreTime < clock_.NextLook() ? wait
-                                                     : absl::InfiniteDuration();
+  const absl::Duration begin =
+      std::max(now, next_chore_) + kChoreTime < clock_.NextLook()
+          ? next_chore_
+          : std::max(next_chore_, kLongestChoreDelay);
+  return std::max(absl::ZeroDuration(), begin - now);
 }
 
 void RunningProgram::WatchUntilEnded(const Surroundings& surroundings) {
@@ -165,12 +159,13 @@ void RunningProgram::WatchUntilEnded(const Surroundings& surroundings) {
                         : absl::InfiniteDuration();
       continue;
     }
+    const absl::Duration deaf_until = locks_.DeafUntil() - start_;
     pollfd fds[] = {
         {parts_.status_.get(), POLLIN, 0},
         {parts_.plan_.get(), POLLIN, 0},
         {out_.fd(), POLLIN, 0},
         {err_.fd(), POLLIN, 0},
-        {now < deaf_until_ ? -1 : parts_.listener_.get(), POLLIN, 0},
+        {now < deaf_until ? -1 : parts_.listener_.get(), POLLIN, 0},
         {killed_ ? -1 : parts_.cgroup_->oom_event_fd(), POLLIN, 0},
         {killed_ ? -1 : surroundings.cancel_fd, POLLIN, 0},
     };
@@ -178,7 +173,7 @@ void RunningProgram::WatchUntilEnded(const Surroundings& surroundings) {
         std::min({clock_.NextLook() - now, sockets_.NextLook() - now,
                   UntilNextChore(now)});
     if (now < oom_kill_until_) wait = std::min(wait, kOomKillLook);
-    if (now < deaf_until_) wait = std::min(wait, deaf_until_ - now);
+    if (now < deaf_until) wait = std::min(wait, deaf_until - now);
     if (killed_.has_value()) wait = absl::Seconds(1);
     const timespec timeout = absl::ToTimespec(wait);
     if (ppoll(fds, std::size(fds), &timeout, nullptr) <= 0) continue;
@@ -253,22 +248,13 @@ void RunningProgram::OnListener(int events) {
   seccomp_notif request = {};
   if (ioctl(parts_.listener_.get(), SECCOMP_IOCTL_NOTIF_RECV, &request) == 0) {
     if (locks_.Concerns(request.data)) {
-      JudgeLock(request);
+      Answer(request.id, locks_.Judge(request.data, request.pid));
       return;
     }
     report_.violation = {request.data.nr, request.data.arch};
     Kill(EndReason::kViolation);
   } else if (errno != EINTR && errno != ENOENT) {
     parts_.listener_.Reset();
-  }
-}
-
-void RunningProgram::JudgeLock(const seccomp_notif& request) {
-  const absl::Time begin = MonotonicNow();
-  Answer(request.id, locks_.Judge(request.data, static_cast<int>(request.pid)));
-  const absl::Time end = MonotonicNow();
-  if (end - begin > kShortVerdict) {
-    deaf_until_ = end + (end - begin) * kRestPerVerdict - start_;
   }
 }
 

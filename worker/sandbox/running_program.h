@@ -58,7 +58,6 @@ class RunningProgram {
   void OnStatus();
   void OnPlanSocket();
   void OnListener(int events);
-  void JudgeLock(const seccomp_notif& request);
   void Answer(uint64_t id, int error);
   void OnOomEvent();
   void LookForOomKill();
@@ -90,7 +89,6 @@ class RunningProgram {
   // Until then, since start_, an OOM event may be followed by a kill.
   absl::Duration oom_kill_until_;
   absl::Duration next_chore_ = kChoresFrom;  // since start_
-  absl::Duration deaf_until_;                // to the listener, since start_
 };
 
 }  // namespace paddock
