@@ -117,8 +117,8 @@ def test_a_call_that_its_client_ends_is_not_counted_as_ok(start_server):
     call.cancel()
     wait_until(lambda: handled(server) == {"Canceled": 1}, 10, 0.05)
     wait_until(api.all_idle, 10)
-    # Before the wall time of a program is over, which is 30 s.
-    deadline = min(scaled(2), 15)
+    # Time for an emulated client to come so far that it can be stopped.
+    deadline = min(scaled(2), 8)
     with subprocess.Popen(
             [paths.PADDOCK, "run", "--server", server.address, "--deadline",
              f"{deadline:g}s", "--", "/bin/sleep", "60"],

@@ -42,12 +42,9 @@ EVERYDAY = {
     "paddock_unit_policy": "FilterLoadTest.*",
     "paddock_unit_serving": "ConfineTest.*",
     "escape_privilege": None,
-    "escape_exhaustion": "test_memory",
-    "escape_honesty": None,
-    "escape_socket_memory": "on_loopback or stay_for or its_orphans",
+    "escape_exhaustion": "test_memory_of_processes",
     "escape_uncharged_memory": "locks and not of_others",
     "escape_mounts_rootless": "no_mount or control_group",
-    "escape_processes_rootless": "init or namespace",
 }
 # Less than 15 minutes on two CPUs that do nothing else; more before it counts as
 # hanging, because slower ones take half as long again.
