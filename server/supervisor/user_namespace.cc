@@ -21,6 +21,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "server/supervisor/child_process.h"
 #include "worker/base/file_util.h"
 #include "worker/base/socket.h"
 #include "worker/base/status_macros.h"
@@ -93,7 +94,7 @@ class OutsideMapper {
     ASSIGN_OR_RETURN(SocketPair pair, MakeSocketPair());
     const pid_t parent = getpid();
     pid_ = fork();
-    if (pid_ < 0) return ErrnoStatus(errno, "fork");
+    if (pid_ < 0) return ForkError(errno);
     if (pid_ == 0) {
       pair.first.Reset();
       char go;
