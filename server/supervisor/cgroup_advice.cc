@@ -3,15 +3,72 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/string_view.h"
 #include "server/supervisor/cgroup_tree.h"
 #include "worker/base/status_macros.h"
 
 namespace paddock {
+namespace {
+
+bool OnUnified(const internal::v1::CgroupLayout& layout,
+               const std::string& controller) {
+  return std::count(layout.unified_controllers().begin(),
+                    layout.unified_controllers().end(), controller) > 0;
+}
+
+bool OnV1(const internal::v1::CgroupLayout& layout,
+          const std::string& controller) {
+  return std::any_of(layout.v1().begin(), layout.v1().end(),
+                     [&](const internal::v1::CgroupV1Hierarchy& hierarchy) {
+                       return hierarchy.controller() == controller;
+                     });
+}
+
+absl::Status NoController(const std::string& name, absl::string_view where,
+                          const std::vector<std::string>& refusals) {
+  return absl::FailedPreconditionError(absl::StrCat(
+      "no cgroup hierarchy gives this process the ", name,
+      " controller, without which programs cannot be limited. ", where,
+      "n v1 its hierarchy must be mounted, and the daemon's cgroup writable",
+      refusals.empty() ? "" : ". Refused: ", absl::StrJoin(refusals, "; ")));
+}
+
+}  // namespace
+
+absl::Status CheckControllers(const internal::v1::CgroupLayout& layout,
+                              const std::vector<std::string>& refusals) {
+  const bool unified_memory = OnUnified(layout, "memory");
+  const bool unified_pids = OnUnified(layout, "pids");
+  if (unified_memory && unified_pids) return absl::OkStatus();
+  for (const char* needed : {"memory", "pids"}) {
+    if (OnUnified(layout, needed) || OnV1(layout, needed)) continue;
+    return NoController(
+        needed,
+        "On cgroup v2 it must stand in cgroup.controllers of the daemon's "
+        "cgroup: enable it in the parent's cgroup.subtree_control, or run "
+        "paddockd as a systemd unit with Delegate=yes. O",
+        refusals);
+  }
+  if (unified_memory || unified_pids) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "the controller ", unified_memory ? "memory" : "pids",
+        " is on cgroup v2 here and ", unified_memory ? "pids" : "memory",
+        " on v1: have both on one. A v1 controller goes to v2 with "
+        "cgroup_no_v1=",
+        unified_memory ? "pids" : "memory",
+        " on the kernel's command line, all of them with "
+        "systemd.unified_cgroup_hierarchy=1; one of v2 that no group uses, to "
+        "v1 by mounting it there"));
+  }
+  return OnV1(layout, "cpuacct") ? absl::OkStatus()
+                                 : NoController("cpuacct", "O", refusals);
+}
 
 absl::Status BusyBase(const CgroupHierarchy& hierarchy, int base) {
   const absl::StatusOr<std::vector<int>> members = Members(base);

@@ -2,8 +2,11 @@
 #define PADDOCK_SERVER_SUPERVISOR_CGROUP_ADVICE_H_
 
 #include <cstdint>
+#include <string>
+#include <vector>
 
 #include "absl/status/status.h"
+#include "paddock/internal/v1/launch.pb.h"
 #include "server/supervisor/cgroup_layout.h"
 
 namespace paddock {
@@ -20,6 +23,12 @@ absl::Status NotWritable(const CgroupHierarchy& hierarchy,
 
 // Why the unified hierarchy, which no mount shows, cannot be mounted either.
 absl::Status NotMountable(const absl::Status& status);
+
+// FailedPrecondition if programs cannot be limited by what is in `layout`. That
+// takes memory and pids on v2, or both on v1 with cpuacct, which v2 is never
+// without. `refusals` are of v1 hierarchies that gave us no group.
+absl::Status CheckControllers(const internal::v1::CgroupLayout& layout,
+                              const std::vector<std::string>& refusals);
 
 // FailedPrecondition if the host has swap, `swap_bytes` of it, and `group` has
 // no `file`, which limits what programs take of that: they would get memory

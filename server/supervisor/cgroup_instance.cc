@@ -134,7 +134,9 @@ absl::StatusOr<CgroupInstance> CgroupInstance::Create(
     if (!status.ok() && IsSecondLine(hierarchy)) status = absl::OkStatus();
     if (!status.ok()) break;
   }
-  if (status.ok()) status = instance.CheckControllers();
+  if (status.ok()) {
+    status = CheckControllers(instance.layout_, instance.refusals_);
+  }
   if (status.ok()) status = CheckAllLimited(limits, &instance.layout_);
   if (!status.ok()) {
     instance.Remove().IgnoreError();
@@ -288,28 +290,6 @@ absl::Status CgroupInstance::LeaveDaemonGroup(const Tree& tree) {
   DisableControllers(tree.instance.get());
   DisableControllers(tree.base.get());
   return WriteControlAt(tree.base.get(), "cgroup.procs", "0");
-}
-
-absl::Status CgroupInstance::CheckControllers() const {
-  for (const char* needed : {"memory", "pids"}) {
-    bool found = std::count(layout_.unified_controllers().begin(),
-                            layout_.unified_controllers().end(), needed) > 0;
-    for (const auto& hierarchy : layout_.v1()) {
-      found = found || hierarchy.controller() == needed;
-    }
-    if (!found) {
-      return absl::FailedPreconditionError(absl::StrCat(
-          "no cgroup hierarchy gives this process the ", needed,
-          " controller, without which programs cannot be limited. On cgroup "
-          "v2 it must stand in cgroup.controllers of the daemon's cgroup: "
-          "enable it in the parent's cgroup.subtree_control, or run paddockd "
-          "as a systemd unit with Delegate=yes. On v1 its hierarchy must be "
-          "mounted, and the daemon's cgroup writable",
-          refusals_.empty() ? "" : ". Refused: ",
-          absl::StrJoin(refusals_, "; ")));
-    }
-  }
-  return absl::OkStatus();
 }
 
 bool CgroupInstance::RemoveSandboxes(const std::string& prefix) {

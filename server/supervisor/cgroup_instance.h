@@ -76,7 +76,6 @@ class CgroupInstance {
   absl::Status PrepareV1(const Tree& tree);
   absl::Status EnterDaemonGroup(Tree* tree);
   absl::Status LeaveDaemonGroup(const Tree& tree);
-  absl::Status CheckControllers() const;
 
   SandboxesLimits limits_;
   std::string name_;

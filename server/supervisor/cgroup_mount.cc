@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "server/supervisor/child_process.h"
 #include "worker/base/socket.h"
 #include "worker/base/status_macros.h"
 
@@ -30,7 +31,7 @@ absl::StatusOr<UniqueFd> MountDetached() {
 absl::StatusOr<UniqueFd> MountDetachedByChild() {
   ASSIGN_OR_RETURN(SocketPair pair, MakeSocketPair());
   const pid_t child = fork();
-  if (child < 0) return ErrnoStatus(errno, "fork");
+  if (child < 0) return ForkError(errno);
   if (child == 0) {
     if (unshare(CLONE_NEWNS) != 0) _exit(errno);
     const absl::StatusOr<UniqueFd> mount = MountDetached();

@@ -142,6 +142,17 @@ std::vector<std::string> ChildEnvironment(char** environment) {
   return passed;
 }
 
+absl::Status ForkError(int error) {
+  const absl::Status status = ErrnoStatus(error, "fork");
+  if (error != EPERM && error != EACCES && error != ENOSYS) return status;
+  return absl::FailedPreconditionError(absl::StrCat(
+      status.message(),
+      ": a seccomp filter, of a container or a service, or a security module "
+      "refuses clone(2): allow it there (podman or docker --security-opt "
+      "seccomp=deploy/docker/seccomp.json; linux.seccomp in config.json; "
+      "SystemCallFilter= in a systemd unit)"));
+}
+
 absl::StatusOr<pid_t> StartChild(const ChildProgram& program) {
   ASSIGN_OR_RETURN(PipeEnds report, MakePipe());
   // Ours blocks: the child is at most at its exec.
@@ -153,7 +164,7 @@ absl::StatusOr<pid_t> StartChild(const ChildProgram& program) {
   const StartPlan plan = {&program, Pointers(argv), Pointers(environment),
                           getpid(), report.writer.get()};
   const pid_t pid = fork();
-  if (pid < 0) return ErrnoStatus(errno, "fork");
+  if (pid < 0) return ForkError(errno);
   if (pid == 0) RunChild(plan);
   report.writer.Reset();
   StartFailure failure;

@@ -23,6 +23,10 @@ struct ChildProgram {
   const ServiceUser* user = nullptr;
 };
 
+// What fork(2) said. FailedPrecondition, with what an operator can do about it,
+// if it was forbidden: the kernel itself never does that.
+absl::Status ForkError(int error);
+
 // fork(2) and execveat(2). The child has a session of its own, so that a
 // terminal's Ctrl-C reaches only the supervisor; /dev/null as stdin; our stdout
 // and stderr; no signal blocked or ignored; and of our environment what

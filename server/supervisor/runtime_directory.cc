@@ -11,6 +11,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "server/supervisor/child_process.h"
 #include "worker/base/file_util.h"
 #include "worker/base/status_macros.h"
 
@@ -36,7 +37,7 @@ absl::StatusOr<bool> IsEmpty(const std::string& directory) {
 absl::StatusOr<bool> CanCreateIn(const std::string& directory,
                                  const ServiceUser& user) {
   const pid_t pid = fork();
-  if (pid < 0) return ErrnoStatus(errno, "fork");
+  if (pid < 0) return ForkError(errno);
   if (pid == 0) {
     if (BecomeServiceUser(user) != 0) _exit(2);
     _exit(access(directory.c_str(), W_OK | X_OK) == 0 ? 0 : 1);

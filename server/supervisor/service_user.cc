@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "server/supervisor/child_process.h"
 #include "server/supervisor/host_ids.h"
 #include "worker/base/file_util.h"
 #include "worker/base/status_macros.h"
@@ -69,7 +70,7 @@ absl::Status RunUserAdd(const char* program, const std::string& name) {
       name.c_str(), nullptr};
   const char* environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", nullptr};
   const pid_t pid = fork();
-  if (pid < 0) return ErrnoStatus(errno, "fork");
+  if (pid < 0) return ForkError(errno);
   if (pid == 0) {
     execve(program, const_cast<char**>(argv), const_cast<char**>(environment));
     _exit(127);

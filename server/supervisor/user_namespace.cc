@@ -21,6 +21,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "server/supervisor/child_process.h"
 #include "worker/base/file_util.h"
 #include "worker/base/socket.h"
 #include "worker/base/status_macros.h"
@@ -82,18 +83,28 @@ bool RunMapper(const char* program, pid_t target, uint32_t own,
   return status == 0;
 }
 
+// Exit statuses of the child that runs them, neither of which is an errno's.
+constexpr int kNoMap = 200;
+constexpr int kNoGroupMap = 201;  // but one of users, which is there for good
+
+int RunMappers(pid_t target, uid_t uid, const SubordinateIds& uids, gid_t gid,
+               const SubordinateIds& gids) {
+  if (!RunMapper("newuidmap", target, uid, uids)) return kNoMap;
+  return RunMapper("newgidmap", target, gid, gids) ? 0 : kNoGroupMap;
+}
+
 // A child that stays outside, where maps of more than one id must be written,
 // and maps its parent when told to.
 class OutsideMapper {
  public:
-  // Writes the maps of a process; returns errno, or 0.
+  // Writes the maps of a process; returns 0, or the child's exit status.
   using Writer = std::function<int(pid_t)>;
 
   absl::Status Start(const Writer& write_maps) {
     ASSIGN_OR_RETURN(SocketPair pair, MakeSocketPair());
     const pid_t parent = getpid();
     pid_ = fork();
-    if (pid_ < 0) return ErrnoStatus(errno, "fork");
+    if (pid_ < 0) return ForkError(errno);
     if (pid_ == 0) {
       pair.first.Reset();
       char go;
@@ -226,10 +237,7 @@ absl::Status EnterOwnUserNamespace() {
   const bool has_range = uids.count > 0 && gids.count > 0;
   if (has_range) {
     RETURN_IF_ERROR(mapper.Start([&](pid_t parent) {
-      return RunMapper("newuidmap", parent, uid, uids) &&
-                     RunMapper("newgidmap", parent, gid, gids)
-                 ? 0
-                 : EPERM;
+      return RunMappers(parent, uid, uids, gid, gids);
     }));
   }
   if (unshare(CLONE_NEWUSER) != 0) {
@@ -239,10 +247,17 @@ absl::Status EnterOwnUserNamespace() {
         "of its own: ",
         WhyForbidden(error), ". Or start it as root"));
   }
-  // A host without newuidmap still runs programs, under one id.
-  if (!has_range || mapper.Map() != 0) {
-    RETURN_IF_ERROR(MapOwnIdsOnly(uid, gid));
+  const int mapped = has_range ? mapper.Map() : kNoMap;
+  if (mapped == kNoGroupMap) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "newuidmap gave this user ", uids.count, " ids of /etc/subuid, but ",
+        "newgidmap did not give ", gids.count, " of /etc/subgid from ",
+        gids.first, " on: install both (package uidmap), set-user-id root or ",
+        "with their file capabilities, or take the user's line out of "
+        "/etc/subuid; then programs run under one id"));
   }
+  // A host without newuidmap still runs programs, under one id.
+  if (mapped != 0) RETURN_IF_ERROR(MapOwnIdsOnly(uid, gid));
   if (setresgid(0, 0, 0) != 0 || setresuid(0, 0, 0) != 0) {
     return ErrnoStatus(errno, "becoming root of the own user namespace");
   }

@@ -170,6 +170,52 @@ def test_from_a_cgroup_that_was_killed_before(group, start_server):
     assert jobs.outcome_name(result.outcome) == "WALL_TIME_LIMIT_EXCEEDED"
 
 
+def without_v1(controller):
+    """A wrapper for a host that has it mounted nowhere, and what goes with it:
+    other controllers of the same hierarchy."""
+    with open("/proc/self/mountinfo", encoding="utf-8") as file:
+        mounts = [line.split(" - ") for line in file]
+    point, together = next(
+        (around.split()[4], what.split()[2].split(","))
+        for around, what in mounts if what.startswith("cgroup ")
+        and controller in what.split()[2].split(","))
+    return in_mount_namespace(f"umount {point}"), together
+
+
+@pytest.mark.parametrize("missing", ["memory", "pids", "cpuacct"])
+def test_what_nothing_works_without_is_named_on_v1(start_server, missing):
+    host.need_v1_controllers()
+    wrapper, _ = without_v1(missing)
+    start_refused(start_server, f"this process the {missing} controller",
+                  "On v1 its hierarchy must be mounted"
+                  if missing == "cpuacct" else "Delegate=yes",
+                  wrapper=wrapper)
+
+
+@pytest.mark.parametrize("missing, rows, limited", [
+    ("cpu", ["cpus", "cpu_weight"], False),
+    ("blkio", ["io_accounting"], True),
+])
+def test_what_v1_may_be_without(start_server, missing, rows, limited):
+    host.need_v1_controllers()
+    wrapper, together = without_v1(missing)
+    if "cpuacct" in together:  # some hosts mount cpu and cpuacct as one
+        start_refused(start_server, "this process the cpuacct controller",
+                      wrapper=wrapper)
+        return
+    api = jobs.Api(start_server(wrapper=wrapper).channel)
+    control = jobs.Api(start_server().channel)
+    for row in rows:
+        assert layer(api, row).state == NONE
+        assert layer(control, row).state != NONE
+    assert control.execute(half_a_cpu()).outcome == jobs.SUCCEEDED
+    if limited:
+        assert api.execute(half_a_cpu()).outcome == jobs.SUCCEEDED
+        return
+    error = errors.error_of(api.execute, half_a_cpu())
+    assert error.code() == grpc.StatusCode.FAILED_PRECONDITION
+
+
 @pytest.mark.parametrize("then", [(), WITH_FEW_CAPABILITIES],
                          ids=["root", "few capabilities"])
 def test_a_v1_host_that_has_v2_mounted_nowhere(start_server, then):

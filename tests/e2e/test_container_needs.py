@@ -51,7 +51,12 @@ def test_no_capability_at_all():
     ("open_tree", ["open_tree", "seccomp filter"]),
     ("move_mount", ["move_mount", "seccomp filter"]),
     ("mount_setattr", ["mount_setattr", "seccomp filter"]),
+    ("pivot_root", ["pivot_root", "seccomp filter"]),
+    ("clone", ["Nor can it make a user namespace", "fork", "seccomp filter",
+               "clone(2)"]),
     ("clone3", ["clone3", "seccomp filter"]),
+    ("fsopen", ["fsopen tmpfs", "seccomp filter"]),
+    ("fsmount", ["fsmount tmpfs", "seccomp filter"]),
     ("fspick", ["fspick", "seccomp filter"]),
     ("fsconfig", ["fsconfig", "seccomp filter"]),
     ("seccomp", ["cannot confine the server", "seccomp"]),
@@ -60,8 +65,13 @@ def test_a_system_call(call, words):
     assert_refused("crun", without(refused_calls=(call,)), words)
 
 
-# By file, where the filter refuses the call: podman's does.
-@pytest.mark.parametrize("call", ["sethostname", "setdomainname"])
+def test_a_system_call_with_the_capabilities_of_the_host():
+    assert_refused("crun", without(HOST_WAY, refused_calls=("clone",)),
+                   ["fork", "seccomp filter", "clone(2)"])
+
+
+# The first two by file, where the filter refuses the call: podman's does.
+@pytest.mark.parametrize("call", ["sethostname", "setdomainname", "setns"])
 def test_a_system_call_that_is_not_needed(call):
     with Container("crun", without(refused_calls=(call,))).running() as it:
         result = jobs.Api(it.channel).run("/bin/hostname")

@@ -1,6 +1,7 @@
 """paddockd, started by an ordinary user with a delegated cgroup."""
 
 import os
+import tempfile
 
 import pytest
 from paddock.v1 import enforcement_pb2
@@ -12,6 +13,7 @@ from harness import leftovers
 from harness import nested_namespaces
 from harness.jobs import MIB
 from harness.server import Server
+from harness.server import StartFailed
 
 # Podman without root: ids and mounts are its own, processes the host's here.
 _CONTAINER = ["unshare", "--user", "--map-root-user", "--map-auto", "--mount",
@@ -142,6 +144,43 @@ def test_inputs_and_outputs(api):
                        outputs=["out/result"])
     assert result.outcome == jobs.SUCCEEDED
     assert result.outputs[0].data == b"42\n"
+
+
+def _with_mappers(work_directory, *names):
+    """An environment whose PATH has these programs only."""
+    directory = tempfile.mkdtemp(dir=work_directory)
+    os.chmod(directory, 0o755)
+    for name in names:
+        os.symlink(f"/usr/bin/{name}", f"{directory}/{name}")
+    return {"PATH": directory}
+
+
+def _state_of_user_ids(server):
+    return next(layer.state for layer in jobs.Api(server.channel).info().layers
+                if layer.layer == "user_ids")
+
+
+@pytest.mark.parametrize("names, state", [
+    (["newuidmap", "newgidmap"], enforcement_pb2.ENFORCEMENT_STATE_DEGRADED),
+    (["newgidmap"], enforcement_pb2.ENFORCEMENT_STATE_NONE),
+    ([], enforcement_pb2.ENFORCEMENT_STATE_NONE),
+], ids=["both", "without newuidmap", "none"])
+def test_without_newuidmap_programs_share_the_users_id(
+        start_server, work_directory, names, state):
+    server = start_server(user="range",
+                          environment=_with_mappers(work_directory, *names))
+    assert _state_of_user_ids(server) == state
+    without = state == enforcement_pb2.ENFORCEMENT_STATE_NONE
+    assert ("install newuidmap" in server.log()) == without
+
+
+def test_without_newgidmap_alone_it_is_named(start_server, work_directory):
+    with pytest.raises(StartFailed) as caught:
+        start_server(user="range",
+                     environment=_with_mappers(work_directory, "newuidmap"))
+    assert caught.value.status not in (0, "silent")
+    for word in ("newgidmap", "/etc/subgid", "package uidmap"):
+        assert word in caught.value.log, caught.value.log
 
 
 def test_the_socket_belongs_to_the_user(rootless):

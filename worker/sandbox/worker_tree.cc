@@ -83,6 +83,10 @@ absl::StatusOr<UniqueFd> MountProcByChild() {
   return std::move(packet.descriptors[0]);
 }
 
+// As a worker does for files of cgroups and of /proc, where it has other ways
+// and no words for it if this one is closed by a filter.
+absl::Status TryMountingDetached() { return MountDetached("tmpfs").status(); }
+
 // As each request does to the tmpfs of its workspace. A filter that refuses
 // these calls is to be found before one comes.
 absl::Status TryReconfiguring(const char* path) {
@@ -133,6 +137,7 @@ absl::Status BuildWorkerTree(const std::vector<ImageSource>& images) {
   ASSIGN_OR_RETURN(UniqueFd proc, CloneTree("/proc"));
   RETURN_IF_ERROR(MountTmpfs(kStage, MS_NOSUID | MS_NODEV,
                              "mode=755,size=1m,nr_inodes=1024"));
+  RETURN_IF_ERROR(TryMountingDetached());
   RETURN_IF_ERROR(TryReconfiguring(kStage));
   const auto staged = [](const std::string& path) {
     return absl::StrCat(kStage, path);

@@ -24,7 +24,8 @@
 namespace paddock {
 namespace {
 
-constexpr int64_t kPage = 4096;
+// 16 or 64 KiB on some arm64 kernels.
+const int64_t kPage = sysconf(_SC_PAGESIZE);
 // What a file or directory takes of the kernel's memory, roughly, beside what
 // is in it.
 constexpr int64_t kInodeBytes = 1024;
