@@ -21,6 +21,11 @@ def _need(feature, present):
     pytest.skip(f"this host is without {feature}")
 
 
+def kernel():
+    """Its version: (major, minor)."""
+    return tuple(map(int, os.uname().release.split(".")[:2]))
+
+
 def need_unified_controllers():
     """For tests of what only cgroup v2 hosts can show."""
     _need("unified_controllers", own_cgroup.unified_only())
