@@ -7,6 +7,7 @@ import signal
 
 import pytest
 
+from harness import host
 from harness import jobs
 from harness import own_cgroup
 from harness.server import StartFailed, wait_until
@@ -107,7 +108,9 @@ def test_the_affinity_of_the_service_is_not_that_of_programs(start_server):
     cpus = sorted(os.sched_getaffinity(0))
     server = start_server({"sandbox": {"cpuset": ",".join(map(str, cpus))}},
                           wrapper=["taskset", "-c", str(cpus[0])])
-    assert os.sched_getaffinity(server.pid) == {cpus[0]}  # the control
+    # The control. Before Linux 6.2 a process forgets it in a cpuset of v2.
+    if not own_cgroup.unified_only() or host.kernel() >= (6, 2):
+        assert os.sched_getaffinity(server.pid) == {cpus[0]}
     seen = jobs.Api(server.channel).python(AFFINITY).stdout.data.decode()
     assert seen.splitlines()[0] == " ".join(map(str, cpus))
 

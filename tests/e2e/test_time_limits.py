@@ -1,5 +1,6 @@
 """CPU, wall and idle time, at both sides of the edge."""
 
+import os
 import statistics
 
 import pytest
@@ -111,9 +112,16 @@ def test_a_share_of_a_cpu_slows_the_program_down(api):
 
 
 def test_one_cpu_is_not_two(api):
-    result = api.probe("burn-threads", 2, 0.4, limits=dict(
-        cpus=1.0, processes=8, wall_time=20))
-    assert jobs.seconds(result.usage.wall_time) > 0.7
+    def wall_time(cpus):
+        result = api.probe("burn-threads", 2, 0.4, limits=dict(
+            cpus=cpus, processes=8, wall_time=20))
+        assert result.outcome == jobs.SUCCEEDED
+        return jobs.seconds(result.usage.wall_time)
+
+    assert wall_time(1.0) > 0.7
+    # The control, where there are two. Other work may slow it down for a while.
+    if len(os.sched_getaffinity(0)) > 1:
+        wait_until(lambda: wall_time(2.0) < 0.7, 30)
 
 
 def test_a_share_of_a_cpu_does_not_slow_the_end_down(api):

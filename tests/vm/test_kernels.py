@@ -1,7 +1,10 @@
-"""Kernels booted to be without something, and with cgroups of another kind."""
+"""Kernels booted to be without something, with cgroups of another kind, and with
+two CPUs."""
 
 import os
 import subprocess
+
+import pytest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BOOT = os.path.join(HERE, "boot")
@@ -54,16 +57,34 @@ def test_without_landlock_the_table_says_nothing_enforces_it():
     assert "queues end with 1" in lines
 
 
-def test_controllers_of_v1_that_share_a_hierarchy():
-    """The host of these tests may have each in one of its own."""
-    tests = [os.path.join(HERE, "..", "e2e", f"test_{name}.py") for name in
-             ("count_limits", "memory_limits", "swap", "all_sandboxes", "long_run")]
+def run_tests(script, names, *options):
+    """Those files of tests/e2e, as `script` starts each $test."""
+    tests = [os.path.join(HERE, "..", "e2e", f"test_{name}.py")
+             for name in names]
     done = subprocess.run(
-        [BOOT, "--timeout", "300", "--cgroups", "hybrid",
+        [BOOT, "--timeout", "300", *options,
          "--env", f"PADDOCK_BUILD={os.path.dirname(BINARIES)}",
-         "--env", "SANDBOX_TESTS_MUST_RUN=1", "--", "sh", "-ec",
-         'cat /proc/self/cgroup; for test; do /usr/bin/python3 -m pytest -q -ra '
-         '-p no:cacheprovider "$test"; done', "sh", *tests],
+         "--env", "SANDBOX_TESTS_MUST_RUN=1", "--", "sh", "-ec", script, "sh",
+         "/usr/bin/python3 -m pytest -q -ra -p no:cacheprovider", *tests],
         cwd=HERE, capture_output=True, text=True, timeout=400, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert ":cpu,cpuacct:/command" in done.stdout, done.stdout
+    return done.stdout
+
+
+def test_controllers_of_v1_that_share_a_hierarchy():
+    """The host of these tests may have each in one of its own."""
+    output = run_tests(
+        'cat /proc/self/cgroup; run=$1; shift; for test; do $run "$test"; done',
+        ["count_limits", "memory_limits", "swap", "all_sandboxes", "long_run"],
+        "--cgroups", "hybrid")
+    assert ":cpu,cpuacct:/command" in output, output
+
+
+@pytest.mark.parametrize("release", ["bookworm", "bookworm-backports"])
+def test_a_share_of_two_cpus_and_a_set_of_them(release):
+    """With one CPU, as the other machines have it, both hold by themselves."""
+    output = run_tests('nproc; exec $1 -k "cpus or affinity or choose or '
+                       'one_cpu or slows_the or threads" "$2" "$3"',
+                       ["all_sandboxes", "time_limits"],
+                       "--release", release, "--cpus", "2")
+    assert output.startswith("2\n"), output

@@ -5,7 +5,8 @@
     support_matrix.py write FILE...   puts such outputs into README.md
 
 As root. The table is made from runs alone: on a hybrid host, and by
-tests/vm/boot on one with cgroup v2. What is not collected again stays.
+tests/vm/boot on one with cgroup v2; those under systemd prints
+tests/vm/test_systemd.py. What is not collected again stays.
 """
 
 import itertools
@@ -14,6 +15,7 @@ import os
 import re
 import sys
 import tempfile
+import types
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from harness import paths  # noqa: E402
@@ -46,11 +48,13 @@ UNCONFINED = "--security-opt=apparmor=unconfined"
 _IN_USER_NAMESPACE = [*PODMAN_MAP, UNCONFINED, "--cap-add=SYS_ADMIN,NET_ADMIN",
                       "--security-opt=unmask=/sys/fs/cgroup"]
 _USERS = {"R2": None, "UR": "range", "U1": "single"}
-KINDS = ["R2", HYBRID, "UR", "U1", *_CONTAINERS, "CU"]
+# The units of deploy/systemd: that of the system, that of a user with one id.
+UNITS = ["SR", "SU"]
+KINDS = ["R2", HYBRID, "UR", "U1", *UNITS, *_CONTAINERS, "CU"]
 
 
 def kinds_of_this_host():
-    return ([kind for kind in KINDS if kind != HYBRID]
+    return ([kind for kind in KINDS if kind not in (HYBRID, *UNITS)]
             if own_cgroup.unified_only() else [HYBRID])
 
 
@@ -72,6 +76,25 @@ def cells(channel):
              .lower(): _cell(row) for row in info.limits}
     found.update({f"*{row.layer}*": _cell(row) for row in info.layers})
     return found
+
+
+def cells_of_doctor(text):
+    """The same, of what `paddock doctor` printed."""
+    limits, layers = (
+        part.partition("\n")[2].partition("\n\n")[0].splitlines()
+        for part in re.split(r"^(?:LIMIT|LAYER) .*", text, flags=re.MULTILINE)[1:])
+    rows = {}
+    for line in limits:
+        name, _, _, *state = re.split(" {2,}", line)
+        if name != "cpus":  # a layer too
+            rows[name.replace(" ", "_")] = state
+    for line in layers:
+        name, *state = re.split(" {2,}", line)
+        rows[f"*{name}*"] = state
+    return {name: _cell(types.SimpleNamespace(
+        state=getattr(enforcement_pb2, f"ENFORCEMENT_STATE_{state}"),
+        mechanism="".join(mechanism)))
+            for name, (state, *mechanism) in rows.items()}
 
 
 def collect(kind, directory):
