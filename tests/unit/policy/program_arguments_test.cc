@@ -71,10 +71,12 @@ TEST_P(ProgramArgumentsTest, RecordLocksAreCounted) {
     }
     for (const int command :
          {F_DUPFD, F_GETFD, F_SETFL, F_GETLK, F_OFD_GETLK, F_GETOWN,
-          F_SETPIPE_SZ, F_ADD_SEALS, F_GETLEASE}) {
+          F_SETPIPE_SZ, F_ADD_SEALS, F_GETLEASE, 1039, 1041}) {
       EXPECT_EQ(On("fcntl", {3, high | command}), kAllow) << command;
     }
-    EXPECT_EQ(On("fcntl", {3, high | F_SETLEASE}), Errno(EINVAL));
+    for (const uint64_t command : {F_SETLEASE, 1040}) {  // F_SETDELEG
+      EXPECT_EQ(On("fcntl", {3, high | command}), Errno(EINVAL)) << command;
+    }
     for (const int wait : {0, LOCK_NB}) {
       EXPECT_EQ(On("flock", {3, high | LOCK_SH | wait}), kCounted);
       EXPECT_EQ(On("flock", {3, high | LOCK_EX | wait}), kCounted);
