@@ -217,14 +217,19 @@ absl::StatusOr<SandboxFactory> SetUp(const internal::v1::WorkerLaunch& launch,
   return factory;
 }
 
+void LogFailure(const absl::Status& status) {
+  spdlog::error("worker: {}", std::string(status.message()));
+}
+
 // The channel is still open: at its end the server would have us killed, and
 // nobody learn of the exit status.
 [[noreturn]] void EndRefused(const absl::Status& status) {
-  spdlog::error("worker: {}", std::string(status.message()));
+  LogFailure(status);
   _exit(kExitHostRefuses);
 }
 
-absl::Status RunWorker(const Flags& flags) {
+// Returns the exit status.
+absl::StatusOr<int> RunWorker(const Flags& flags) {
   UniqueFd launch_fd(flags.launch_fd);
   UniqueFd channel(flags.channel_fd);
   RETURN_IF_ERROR(DieWithParent(flags.parent_pid));
@@ -244,7 +249,9 @@ absl::Status RunWorker(const Flags& flags) {
   WorkerLoop loop(std::move(channel), launch.config(), *std::move(factory));
   const absl::Status ended = loop.Run();
   if (IsRefusal(ended)) EndRefused(ended);
-  return ended;
+  if (ended.ok()) return EXIT_SUCCESS;
+  LogFailure(ended);  // as above, as long as we can
+  return EXIT_FAILURE;
 }
 
 }  // namespace
@@ -257,10 +264,8 @@ int main(int argc, char** argv) {
     spdlog::error("paddock-worker is started by paddockd, not by hand");
     return 2;
   }
-  const absl::Status status = paddock::RunWorker(flags);
-  if (!status.ok()) {
-    spdlog::error("worker: {}", std::string(status.message()));
-    return EXIT_FAILURE;
-  }
-  return EXIT_SUCCESS;
+  const absl::StatusOr<int> exit_status = paddock::RunWorker(flags);
+  if (exit_status.ok()) return *exit_status;
+  paddock::LogFailure(exit_status.status());
+  return EXIT_FAILURE;
 }

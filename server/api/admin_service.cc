@@ -5,11 +5,8 @@
 #include <string>
 #include <utility>
 
-#include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
-#include "absl/strings/string_view.h"
-#include "absl/strings/strip.h"
 #include "server/api/error_status.h"
+#include "server/api/page_token.h"
 #include "server/jobs/duration.h"
 
 namespace paddock {
@@ -17,26 +14,12 @@ namespace {
 
 constexpr int kDefaultPageSize = 100;
 constexpr int kMaxPageSize = 1000;
-// A page token is this and the first worker of the page.
-constexpr char kTokenPrefix[] = "worker-";
 
 grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* context,
                                  grpc::Status status) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   reactor->Finish(std::move(status));
   return reactor;
-}
-
-// The first worker of the page; nothing if no response ever had this token.
-std::optional<int> FirstOfPage(absl::string_view token, int workers) {
-  if (token.empty()) return 0;
-  int first = 0;
-  if (!absl::ConsumePrefix(&token, kTokenPrefix) ||
-      !absl::SimpleAtoi(token, &first) || absl::StrCat(first) != token ||
-      first <= 0 || first >= workers) {
-    return std::nullopt;
-  }
-  return first;
 }
 
 v1::Worker WorkerOf(const WorkerInfo& info) {
@@ -102,7 +85,7 @@ grpc::ServerUnaryReactor* AdminService::ListWorkers(
     *response->add_workers() = WorkerOf(snapshot.workers[i]);
   }
   if (end < count) {
-    response->set_next_page_token(absl::StrCat(kTokenPrefix, end));
+    response->set_next_page_token(PageToken(end));
   }
   return Answer(context, grpc::Status::OK);
 }

@@ -24,18 +24,6 @@
 namespace paddock {
 namespace {
 
-constexpr int kKeepaliveMs = 60'000;
-constexpr int kKeepaliveTimeoutMs = 20'000;
-constexpr int kMinClientPingMs = 10'000;
-// Clients come back and find whatever stands behind the name then.
-constexpr int kMaxConnectionAgeMs = 600'000;
-// A client that wants something again connects again, unseen by who calls.
-constexpr int kMaxConnectionIdleMs = 300'000;
-// What a job may wait for its turn. Calls of an aged connection end with that
-// and the job's own time behind them: by then it is one whose message or
-// answer trickles.
-constexpr absl::Duration kLongestQueueing = absl::Hours(24);
-
 // Messages of the largest size that may be on their way in, of one listener.
 constexpr size_t kRequestsInTransit = 8;
 constexpr size_t kLeastQuotaBytes = size_t{64} << 20;
@@ -50,6 +38,27 @@ void SetUpPluginsOnce() {
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   });
+}
+
+void BoundConnections(const GrpcListener::Options& options,
+                      grpc::ServerBuilder* builder) {
+  const auto set = [&](const char* argument, absl::Duration bound) {
+    // The largest is taken for "never".
+    builder->AddChannelArgument(
+        argument, static_cast<int>(std::min<int64_t>(
+                      absl::ToInt64Milliseconds(bound), INT_MAX - 1)));
+  };
+  const GrpcListener::ConnectionBounds& bounds = options.bounds;
+  set(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, bounds.handshake);
+  set(GRPC_ARG_KEEPALIVE_TIME_MS, bounds.keepalive);
+  set(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, bounds.keepalive_timeout);
+  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  set(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+      bounds.min_client_ping);
+  set(GRPC_ARG_MAX_CONNECTION_IDLE_MS, bounds.max_idle);
+  set(GRPC_ARG_MAX_CONNECTION_AGE_MS, bounds.max_age);
+  set(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS,
+      bounds.longest_queueing + options.longest_run);
 }
 
 void Configure(const GrpcListener::Options& options,
@@ -70,22 +79,7 @@ void Configure(const GrpcListener::Options& options,
   builder->SetMaxSendMessageSize(-1);  // inline_budget_bytes bounds responses
   // By default two servers would share a port without a word.
   builder->AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
-  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS,
-                              kKeepaliveTimeoutMs);
-  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-  builder->AddChannelArgument(
-      GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kMinClientPingMs);
-  builder->AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS,
-                              kMaxConnectionAgeMs);
-  builder->AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS,
-                              kMaxConnectionIdleMs);
-  const int64_t grace_ms =
-      absl::ToInt64Milliseconds(kLongestQueueing + options.longest_run);
-  // The largest is taken for "never".
-  builder->AddChannelArgument(
-      GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS,
-      static_cast<int>(std::min<int64_t>(grace_ms, INT_MAX - 1)));
+  BoundConnections(options, builder);
   // A few compressed bytes must not become max_request_bytes.
   builder->SetDefaultCompressionAlgorithm(GRPC_COMPRESS_NONE);
   builder->SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_DEFLATE, false);

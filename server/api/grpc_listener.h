@@ -21,6 +21,28 @@ namespace paddock {
 // of its own, so that what a call may do can depend on how it came in.
 class GrpcListener {
  public:
+  // How long a connection may last that is not worth it. Milliseconds count;
+  // each from 1 ms to 24 days.
+  struct ConnectionBounds {
+    // Until the client has said that it speaks HTTP/2; gRPC's own default.
+    absl::Duration handshake = absl::Minutes(2);
+    // A client that says nothing for so long is asked whether it is there...
+    absl::Duration keepalive = absl::Minutes(1);
+    // ...and is taken for gone without an answer within this.
+    absl::Duration keepalive_timeout = absl::Seconds(20);
+    // A client that asks us more often, and does not call, is sent away.
+    absl::Duration min_client_ping = absl::Seconds(10);
+    // Without calls. A client that wants something again connects again, unseen
+    // by who calls.
+    absl::Duration max_idle = absl::Minutes(5);
+    // Then it takes no more calls: clients come back and find whatever stands
+    // behind the name by then.
+    absl::Duration max_age = absl::Minutes(10);
+    // What a job may wait for its turn. Calls of an aged connection end with
+    // that and Options::longest_run behind them: by then it is one whose
+    // message or answer trickles.
+    absl::Duration longest_queueing = absl::Hours(24);
+  };
   struct Options {
     // All services, new ones for each listener.
     std::function<std::vector<std::unique_ptr<grpc::Service>>()> make_services;
@@ -28,6 +50,7 @@ class GrpcListener {
     // Of a job, once it has a worker: the largest wall time.
     absl::Duration longest_run;
     RpcMetrics* metrics = nullptr;  // must outlive the listener
+    ConnectionBounds bounds = {};
   };
 
   // Listens on `address`, "host:port". Unavailable if that cannot be.

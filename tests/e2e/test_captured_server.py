@@ -6,6 +6,7 @@ What a worker refuses is shown by tests/sandbox/captured_server_test.cc.
 """
 
 import ctypes
+import errno
 import os
 import socket
 
@@ -54,33 +55,103 @@ def cancel_of_no_run():
     return b"I" + message.SerializeToString()
 
 
+def run_of(info, **changes):
+    """A run that is in order but for `changes`, as the packet that asks for it."""
+    message = channel_pb2.ServerMessage()
+    message.run.run_id = 1 << 40
+    process = message.run.process
+    process.argv.append("/bin/true")
+    process.image = info.default_image
+    process.profile = "default"
+    process.env["PATH"] = "/usr/bin:/bin"
+    process.limits.CopyFrom(info.max_limits)
+    process.limits.ClearField("idle_time")
+    for name, value in changes.pop("limits", {}).items():
+        setattr(process.limits, name, value)
+    for name, value in changes.items():
+        setattr(process, name, value)
+    return b"I" + message.SerializeToString()
+
+
+# What each is answered with: words that the worker says in the log.
+MALFORMED = "malformed channel message"
 PACKETS = {
-    "garbage": b"Inonsense\xff\xff\xff",
-    "cut": cancel_of_no_run()[:-1],
-    "neither_run_nor_cancel": b"I",
-    "memfd_left_out": b"M",
-    "too_long": b"I" + bytes(60000),
-    "run_without_anything": b"I" + channel_pb2.ServerMessage(
+    "garbage": (lambda info: b"Inonsense\xff\xff\xff", MALFORMED),
+    "cut": (lambda info: cancel_of_no_run()[:-1], MALFORMED),
+    "neither_run_nor_cancel": (lambda info: b"I", "broke the protocol"),
+    "memfd_left_out": (lambda info: b"M", MALFORMED),
+    "too_long": (lambda info: b"I" + bytes(60000), "was cut off"),
+    "run_without_anything": (lambda info: b"I" + channel_pb2.ServerMessage(
         run=channel_pb2.RunRequest(run_id=1 << 40)).SerializeToString(),
+        "process.argv"),
+    "image_that_climbs": (lambda info: run_of(info, image="../.."),
+                          "process.image"),
+    "image_there_is_not": (lambda info: run_of(info, image="other"),
+                           "unknown image"),
+    "profile_nobody_enabled": (lambda info: run_of(info, profile="debug"),
+                               "unknown profile"),
+    "limit_above_the_maximum": (lambda info: run_of(info, limits=dict(
+        processes=info.max_limits.processes + 1)), "process.limits.processes"),
 }
 
 
-@pytest.mark.parametrize("packet", PACKETS.values(), ids=PACKETS.keys())
-def test_the_worker_is_replaced(start_server, packet):
-    server = start_server({"workers": {"count": 1}})
-    api = jobs.Api(server.channel)
-    first, = leftovers.worker_pids(server)
-    serving = leftovers.server_pid(server)
-    with take_channel(server) as channel:
+class Captured:
+    """A server with one worker, whose channel the test speaks on."""
+
+    def __init__(self, server):
+        self.server = server
+        self.api = jobs.Api(server.channel)
+        self.info = self.api.info()
+        self.worker, = leftovers.worker_pids(server)
+        self._serving = leftovers.server_pid(server)
+        self.channel = take_channel(server)
         # The control: what is in order by the same way harms nobody.
-        channel.send(cancel_of_no_run())
-        assert api.run("/bin/true").outcome == jobs.SUCCEEDED
-        assert leftovers.worker_pids(server) == [first]
-        channel.send(packet)
-    wait_until(lambda: leftovers.worker_pids(server) not in ([], [first]), 10)
-    wait_until(api.all_idle, 10)
-    assert api.run("/bin/echo", "fine").stdout.data == b"fine\n"
-    assert not leftovers.is_alive(first)
-    assert leftovers.server_pid(server) == serving
-    assert Scrape(server).total("paddock_worker_restarts_total") == 1
-    assert "(incarnation 1)" in server.log()
+        self.channel.send(cancel_of_no_run())
+        most = dict(processes=self.info.max_limits.processes)
+        assert self.api.run("/bin/true",
+                            limits=most).outcome == jobs.SUCCEEDED
+        assert leftovers.worker_pids(server) == [self.worker]
+
+    def assert_replaced(self, words):
+        """The worker ended by itself with `words`; the next one is as good."""
+        server, api = self.server, self.api
+        self.channel.close()
+        wait_until(lambda: leftovers.worker_pids(server) not in (
+            [], [self.worker]), 10)
+        wait_until(api.all_idle, 10)
+        assert api.run("/bin/echo", "fine").stdout.data == b"fine\n"
+        denied = api.probe("unshare-user")
+        assert jobs.probe_report(denied)["errno"] == errno.EPERM
+        assert not leftovers.is_alive(self.worker)
+        assert leftovers.server_pid(server) == self._serving
+        assert Scrape(server).total("paddock_worker_restarts_total") == 1
+        assert "(incarnation 1)" in server.log()
+        said, = (line for line in server.log().splitlines()
+                 if "] worker: " in line)
+        assert words in said
+
+
+@pytest.mark.parametrize("packet, words", PACKETS.values(), ids=PACKETS.keys())
+def test_the_worker_is_replaced(start_server, packet, words):
+    captured = Captured(start_server({"workers": {"count": 1}}))
+    captured.channel.send(packet(captured.info))
+    captured.assert_replaced(words)
+
+
+def test_a_directory_for_a_memfd(start_server):
+    captured = Captured(start_server({"workers": {"count": 1}}))
+    root = os.open("/", os.O_RDONLY | os.O_DIRECTORY)
+    socket.send_fds(captured.channel, [b"M"], [root])
+    os.close(root)
+    captured.assert_replaced("descriptor is not a")
+
+
+def test_a_run_in_order_is_begun(start_server):
+    """The control for the runs above: the worker takes it. It is the server,
+    which never asked for it, that has the worker replaced."""
+    captured = Captured(start_server({"workers": {"count": 1}}))
+    captured.channel.send(run_of(captured.info))
+    wait_until(lambda: leftovers.worker_pids(captured.server) not in (
+        [], [captured.worker]), 10)
+    assert Scrape(captured.server).value(
+        "paddock_worker_restarts_total", reason="protocol_error") == 1

@@ -1,11 +1,16 @@
 // A client's request all the way to the program plan: what the server lets
 // pass, the worker takes, and the plan made of it stands up to init's check.
+// The other text that the server reads itself, page tokens, stands in argv
+// here.
+#include <climits>
+#include <optional>
 #include <string>
 
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 #include "server/api/error_status.h"
 #include "server/api/job_check.h"
+#include "server/api/page_token.h"
 #include "server/jobs/process_defaults.h"
 #include "tests/fuzz/fuzz_check.h"
 #include "tests/fuzz/message_mutator.h"
@@ -62,6 +67,15 @@ void ExpectRunnable(const v1::Process& process) {
   }
 }
 
+void ExpectPageOrNone(const std::string& token) {
+  for (const int workers : {1, 2, 1000, INT_MAX}) {
+    const std::optional<int> first = FirstOfPage(token, workers);
+    if (!first) continue;
+    FUZZ_CHECK(*first >= 0 && *first < workers);
+    FUZZ_CHECK(token == (*first == 0 ? "" : PageToken(*first)));
+  }
+}
+
 }  // namespace
 }  // namespace paddock::fuzz
 
@@ -75,6 +89,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace paddock;
   v1::ExecuteRequest request;
   if (!request.ParseFromArray(data, size)) return 0;
+  for (const std::string& argument : request.job().process().argv()) {
+    fuzz::ExpectPageOrNone(argument);
+  }
   const config::v1::Config& config = fuzz::HostConfig();
   if (!fuzz::Passes(CheckRequest(config, request))) return 0;
   v1::Process* process = request.mutable_job()->mutable_process();

@@ -5,6 +5,7 @@
 #include <linux/seccomp.h>
 
 #include <cstdint>
+#include <ostream>
 #include <vector>
 
 #include "absl/strings/string_view.h"
@@ -35,6 +36,26 @@ inline std::vector<Weakenings> EverySetOfWeakenings() {
   return sets;
 }
 
+// Every filter of programs there can be.
+inline std::vector<FilterOptions> EveryFilterOfPrograms() {
+  std::vector<FilterOptions> filters;
+  for (const Weakenings weakenings : EverySetOfWeakenings()) {
+    for (const bool internet : {false, true}) {
+      filters.push_back(
+          {.internet_sockets = internet, .weakenings = weakenings});
+    }
+  }
+  return filters;
+}
+
+// "internet_0_2", with the weakenings by their place in kEveryWeakening.
+inline void PrintTo(const FilterOptions& options, std::ostream* out) {
+  *out << (options.internet_sockets ? "internet" : "local");
+  for (const Weakening token : kEveryWeakening) {
+    if (options.weakenings.Has(token)) *out << '_' << static_cast<int>(token);
+  }
+}
+
 // arm64 has neither poll(2) nor select(2): libc makes others of them.
 inline bool HasCall(absl::string_view name) {
   return SystemCallNumber(NativeArchitecture(), name).has_value();
@@ -45,8 +66,11 @@ class FilterUnderTest {
  public:
   static FilterUnderTest OfPrograms(bool internet_sockets = false,
                                     Weakenings weakenings = {}) {
-    return FilterUnderTest(CompileSandboxFilter(
-        {.internet_sockets = internet_sockets, .weakenings = weakenings}));
+    return OfPrograms(FilterOptions{.internet_sockets = internet_sockets,
+                                    .weakenings = weakenings});
+  }
+  static FilterUnderTest OfPrograms(const FilterOptions& options) {
+    return FilterUnderTest(CompileSandboxFilter(options));
   }
   static FilterUnderTest OfWorker(Weakenings weakenings = {}) {
     return FilterUnderTest(CompileWorkerFilter(weakenings));

@@ -53,6 +53,8 @@ constexpr uint64_t kMostPolled = 1024;
 
 // fcntl(2)'s F_NOTIFY, which the C library shows only to GNU programs.
 constexpr uint64_t kDirectoryNotify = 1026;
+// Its F_SETDELEG of Linux 6.19.
+constexpr uint64_t kSetDelegation = 1040;
 
 // SO_TIMESTAMPING is one of two numbers, by the width of time_t.
 constexpr uint64_t kTimestampingNew = 65;
@@ -100,6 +102,10 @@ constexpr ArgumentRule kArgumentRules[] = {
     {"flock", kAllow, "gives one back", {}},
     // As a file system answers that has none. Nobody counts them either.
     {"fcntl", Errno(EINVAL), "a lease", {IntIs(1, F_SETLEASE)}},
+    {"fcntl",
+     Errno(EINVAL),
+     "a lease of a server of files",
+     {IntIs(1, kSetDelegation)}},
     {"clone",
      kCounted,
      "record locks that outlive who made them",

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include "prometheus/text_serializer.h"
 #include "server/observers.h"
 #include "server/telemetry/process_gauges.h"
@@ -120,6 +122,34 @@ TEST_F(MetricsTest, RpcsAreCountedByCode) {
   EXPECT_THAT(text, HasSubstr("grpc_code=\"OK\",grpc_method=\"C\","
                               "grpc_service=\"a.B\",grpc_type=\"unary\"} 0\n"));
   EXPECT_THAT(text, Not(HasSubstr("Such")));
+}
+
+// As the pool's thread, those of gRPC and that of HTTP do at once.
+TEST_F(MetricsTest, SeveralThreads) {
+  constexpr int kRuns = 200;
+  RpcMetrics rpcs(&registry_, {{"a.B", "C", "unary"}});
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      v1::ProcessResult result;
+      result.set_outcome(v1::OUTCOME_SUCCEEDED);
+      for (int run = 0; run < kRuns; ++run) {
+        metrics_.JobStarted("execute");
+        metrics_.ProcessFinished(result, "ci");
+        rpcs.Started("/a.B/C");
+        rpcs.Handled("/a.B/C", 0, absl::Milliseconds(2));
+        if (run % 50 == 0) {
+          EXPECT_NE(Text(), "");
+        }
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  const std::string text = Text();
+  EXPECT_THAT(
+      text, HasSubstr("paddock_jobs_started_total{source=\"execute\"} 800\n"));
+  EXPECT_THAT(text,
+              HasSubstr("paddock_profile_runs_total{profile=\"ci\"} 800\n"));
 }
 
 TEST(ProcessGaugesTest, TellOfThisProcess) {
