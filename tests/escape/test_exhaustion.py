@@ -2,8 +2,9 @@
 
 Each bomb ends with the outcome of the limit it passes, soon after it passed it,
 and the service holds no more of the host than before; nor did the kernel hold
-more meanwhile than the memory limit lets the program have. The control is the
-same probe just under the limit, which has to succeed.
+more meanwhile, but for noise, than the memory limit lets the program have. The
+control is the same probe just under the limit, or where it never ends by itself
+a like one that does: it has to succeed.
 """
 
 import dataclasses
@@ -42,7 +43,7 @@ GIB = 1 << 30
 
 @dataclasses.dataclass(frozen=True)
 class Bomb:
-    """A probe that passes a limit, and the same probe just under it."""
+    """A probe that passes a limit, and one that stays just under it."""
     name: str
     over: tuple
     under: tuple
