@@ -171,8 +171,9 @@ def test_no_program_takes_the_host_its_orphans(start_server, how):
             assert result.outcome == result_pb2.OUTCOME_MEMORY_LIMIT_EXCEEDED, (
                 result)
             assert "net.ipv4.tcp_max_orphans" in result.message
-            # Half of its share, and what it made until it was seen.
-            assert grown() < 2 * share
+            # Half of its share, and what it made until it was seen: on a busy
+            # host more than twice its share. Unseen it would be all of it.
+            assert grown() < 3 * share
 
 
 UDP, UDP6, TCP = "socket 2 2 0", "socket 10 2 0", "socket 2 1 0"
