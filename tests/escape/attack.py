@@ -83,11 +83,13 @@ class Sandbox:
         return self.execute(jobs.probe(*arguments, **fields))
 
     def violation(self, *arguments, **fields):
-        """(call, architecture) of a probe that the filter must end."""
+        """(call, its number, architecture) of a probe that the filter must
+        end."""
         result = self.probe(*arguments, **fields)
         assert result.outcome == result_pb2.OUTCOME_POLICY_VIOLATION, result
         assert not result.stdout.data, result
-        return result.violation.system_call, result.violation.architecture
+        found = result.violation
+        return found.system_call, found.system_call_number, found.architecture
 
     def report(self, *arguments, **fields):
         """What the probe said of itself: {"done": ..., "errno": ...}."""

@@ -184,6 +184,8 @@ def test_each_gets_its_own_answer(server, connections_end):
                 result = api.probe(bomb, 64 * MIB, limits=dict(
                     memory_bytes=16 * MIB))
                 assert result.term_signal == 9
+                assert jobs.outcome_name(result.outcome) == (
+                    "MEMORY_LIMIT_EXCEEDED"), result
                 continue
             code = chooser.randrange(256)
             result = api.run(

@@ -2,8 +2,9 @@
 
 Each bomb ends with the outcome of the limit it passes, soon after it passed it,
 and the service holds no more of the host than before; nor did the kernel hold
-more meanwhile than the memory limit lets the program have. The control is the
-same probe just under the limit, which has to succeed.
+more meanwhile, but for noise, than the memory limit lets the program have. The
+control is the same probe just under the limit, or where it never ends by itself
+a like one that does: it has to succeed.
 """
 
 import dataclasses
@@ -24,6 +25,7 @@ from harness.jobs import MIB
 from harness.resources import HELD_BYTES
 from harness.resources import growth
 from harness.resources import held_by_kernel
+from harness.resources import open_files_of_host
 # pylint: disable=unused-import
 from harness.resources import host_recovers, nothing_stays  # noqa: F401
 from harness.server import wait_until
@@ -41,7 +43,7 @@ GIB = 1 << 30
 
 @dataclasses.dataclass(frozen=True)
 class Bomb:
-    """A probe that passes a limit, and the same probe just under it."""
+    """A probe that passes a limit, and one that stays just under it."""
     name: str
     over: tuple
     under: tuple
@@ -217,6 +219,9 @@ DISK = R.OUTCOME_DISK_LIMIT_EXCEEDED
     bomb("inodes of /tmp", ("make-files", "/tmp", 20000),
          ("make-files", "/tmp", 10000), DISK, "WORKSPACE_INODES",
          errno.ENOSPC),
+    bomb("inodes of /dev/shm", ("make-files", "/dev/shm", 5000),
+         ("make-files", "/dev/shm", 4000), DISK, "WORKSPACE_INODES",
+         errno.ENOSPC),
 )
 def test_disk(sandbox, bomb):
     bomb.check(sandbox)
@@ -227,6 +232,7 @@ def test_a_file_of_many_gigabytes_is_none(sandbox):
     result = sandbox.shell(
         "for i in 1 2 3 4; do truncate -s 16G $i; done; stat -c %s 1",
         outputs=["1"], limits={**ROOMY, "file_size_bytes": 16 * GIB})
+    assert result.outcome == R.OUTCOME_OUTPUT_ERROR
     assert result.stdout.data == b"%d\n" % (16 * GIB)
     assert result.outputs[0].error.reason == R.FILE_ERROR_REASON_TOO_LARGE
     assert result.usage.peak_memory_bytes < 16 * MIB
@@ -255,6 +261,30 @@ def test_descriptors_in_flight(sandbox):
     """In messages that nobody receives, so that no table has them."""
     assert refused(sandbox, "fds-in-flight", 500) == {
         "done": 513, "errno": errno.ETOOMANYREFS}
+
+
+# In messages of 250, that long. Each is an open file of its own.
+HOLD_IN_FLIGHT = """
+import os, socket, time
+ends = socket.socketpair()
+for _ in range(16):
+    files = [os.open("/dev/null", os.O_RDONLY) for _ in range(250)]
+    socket.send_fds(ends[0], [b"x"], files)
+    for file in files: os.close(file)
+time.sleep(0.3)
+print(len(os.listdir("/proc/self/fd")) < 10)
+"""
+
+
+def test_descriptors_in_flight_are_closed(sandbox):
+    """No table that `nothing_stays` counts has them; the host counts files."""
+    for _ in range(5):
+        with growth(open_files_of_host, 1000) as grown:
+            result = sandbox.api.python(
+                HOLD_IN_FLIGHT, limits={**ROOMY, "open_files": 4096})
+            assert result.stdout.data == b"True\n", result
+            assert grown() > 3000  # the control
+        sandbox.assert_clean()
 
 
 def test_memory_of_descriptors_in_flight(sandbox):
@@ -350,7 +380,9 @@ def test_no_helper_of_the_host_takes_a_core(sandbox):
         wait_until(lambda: users() == ["0"] * len(CRASHES), 20)
 
 
-def test_a_crash_leaves_no_core(sandbox):
+def test_a_crash_leaves_no_core(sandbox, tmp_path):
+    assert on_host("crash-loop", 1, prepare="ulimit -c unlimited",
+                   cwd=tmp_path)["done"] == 1
     assert sandbox.report("crash-loop", 5)["done"] == 0
     result = sandbox.shell("sh -c 'kill -SEGV $$'; ls -A /work /tmp")
     assert result.stdout.data.split() == [b"/tmp:", b"/work:"]

@@ -156,8 +156,11 @@ def test_no_new_privs_stays(sandbox):
 # 19. Users and groups.
 
 def test_ids_are_those_of_nobody_else(sandbox):
-    inside = fields_of(sandbox.run("/bin/cat", "/proc/self/status")
-                       .stdout.data)
+    command = ("/bin/cat", "/proc/self/status")
+    host = fields_of(host_output("setpriv", "--groups=1,2", *command))
+    assert host["Uid"].split() == host["Gid"].split() == ["0"] * 4
+    assert host["Groups"].split() == ["1", "2"]
+    inside = fields_of(sandbox.run(*command).stdout.data)
     assert inside["Uid"].split() == ["1000"] * 4
     assert inside["Gid"].split() == ["1000"] * 4
     assert not inside["Groups"].strip()

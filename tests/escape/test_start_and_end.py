@@ -55,10 +55,19 @@ def test_no_filter_of_its_own(sandbox, attack):
     attack.check(sandbox)
 
 
+WITH_DESCRIPTOR = """
+import os, sys
+os.dup2(1, int(sys.argv[1]))
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
 @pytest.mark.parametrize("fd", [3, 4, 5, 6, 7, 8, 9, 10, 63, 255])
 def test_no_descriptor_leads_to_the_runner(sandbox, fd):
-    report = sandbox.report("calls", f"write {fd} s:xxxxxxxx 8")
-    assert report == {"done": 0, "errno": 9}
+    line = f"write {fd} s:xxxxxxxx 8"
+    assert host_output("python3", "-c", WITH_DESCRIPTOR, fd, paths.PROBE,
+                       "calls", line).startswith(b'xxxxxxxx{"done": 1,')
+    assert sandbox.report("calls", line) == {"done": 0, "errno": 9}
 
 
 # 16. What a process inherits.
@@ -74,7 +83,11 @@ def test_there_is_no_terminal(sandbox, attack):
 
 
 def test_session_and_group_are_its_own(sandbox):
-    fields = sandbox.run("/bin/cat", "/proc/self/stat").stdout.data.split()
+    command = ("/bin/cat", "/proc/self/stat")
+    control = subprocess.check_output(command).split()
+    assert [int(field) for field in control[3:6]] == [
+        os.getpid(), os.getpgid(0), os.getsid(0)]
+    fields = sandbox.run(*command).stdout.data.split()
     parent, group, session, terminal = map(int, fields[3:7])
     assert (parent, group, session, terminal) == (1, 2, 2, 0)
 

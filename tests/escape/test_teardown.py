@@ -5,8 +5,11 @@ is gone: processes, mounts, control groups, memory. Cancelling and crashing with
 well-behaved programs is in tests/e2e (cancel, crash, worker_loss).
 """
 
+import contextlib
 import os
 import signal
+import statistics
+import subprocess
 import time
 
 import grpc
@@ -23,6 +26,10 @@ from harness.server import wait_until
 from harness.time_scale import SCALE
 
 SECONDS = 2
+# Network namespaces in slabs that a CPU holds ready, and until the kernel has
+# taken down those of a hundred runs.
+NAMESPACES_HELD = 40
+NAMESPACES_SECONDS = 10
 LIMITS = dict(processes=200, memory_bytes=512 * MIB, cpu_time=20, wall_time=40,
               open_files=512)
 
@@ -91,10 +98,91 @@ def test_ipc_objects_and_files_go_with_the_run(nothing_stays, sandbox):
         assert result.usage.peak_memory_bytes > 128 * MIB
 
 
+def assert_namespaces_go(before):
+    wait_until(lambda: resources.network_namespaces() < before + NAMESPACES_HELD,
+               NAMESPACES_SECONDS)
+
+
 def test_a_hundred_runs_leave_as_much_as_one(nothing_stays, sandbox):
+    before = resources.network_namespaces()
     for number in range(100):
         result = sandbox.probe(("fork", "zombies", "daemons")[number % 3], 5)
         assert result.outcome == jobs.SUCCEEDED
+    assert_namespaces_go(before)
+
+
+# A hundred that nobody is in.
+HOLD_NAMESPACES = """
+import ctypes, os, sys
+held = []
+for _ in range(100):
+    assert ctypes.CDLL(None).unshare(0x40000000) == 0
+    held.append(os.open("/proc/self/ns/net", os.O_RDONLY))
+print(flush=True)
+sys.stdin.read()
+"""
+
+
+def test_network_namespaces_that_stay_would_be_seen():
+    """The control of that: a hundred show as such."""
+    before = resources.network_namespaces()
+    with subprocess.Popen(["python3", "-c", HOLD_NAMESPACES],
+                          stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE) as holder:
+        assert holder.stdout.readline() == b"\n"
+        grown = resources.network_namespaces() - before
+        holder.stdin.close()
+    assert grown > 100 - NAMESPACES_HELD
+    assert_namespaces_go(before)
+
+
+KINDS = ("cgroup", "ipc", "mnt", "net", "pid", "uts")
+
+
+def namespaces(pid):
+    """Those of a process, as links of /proc name them."""
+    found = set()
+    with contextlib.suppress(OSError):  # it ended
+        for kind in KINDS:
+            found.add(os.readlink(f"/proc/{pid}/ns/{kind}"))
+    return found
+
+
+def mounts(server):
+    """How many each worker has, that of the sandbox that stands ready too."""
+    found = {}
+    for pid in leftovers.worker_pids(server):
+        with open(f"/proc/{pid}/mountinfo", encoding="latin-1") as file:
+            found[pid] = len(file.readlines())
+    return found
+
+
+def test_mounts_and_cgroups_go_within_a_second(server, sandbox):
+    """Those of one run. Its own mounts go with the namespace that nobody is in
+    any more; the numbers of one that is gone may be the next sandbox's."""
+    took = []
+    for _ in range(9):
+        resources.settled(server, sandbox.api)
+        before = mounts(server)
+        call = sandbox.api.start(jobs.make_process(
+            "/bin/sleep", str(0.5 * SCALE)))
+        wait_until(lambda: attack.program_of(server), 10)
+        program = attack.program_of(server)
+        spaces = namespaces(program) - namespaces(os.getpid())
+        inside = {int(pid) for pid in filter(str.isdigit, os.listdir("/proc"))
+                  if spaces & namespaces(pid)}
+        groups = {group for group in resources.groups(server)
+                  if program in resources.members(group)
+                  and os.path.basename(group).startswith("w")}
+        # The control: there they are.
+        assert len(spaces) == len(KINDS) and program in inside and groups
+        assert call.result().result.outcome == jobs.SUCCEEDED
+        took.append(wait_until(
+            lambda: not any(map(os.path.exists, groups))
+            and not any(spaces & namespaces(pid) for pid in inside)
+            and mounts(server) == before, 5))
+        sandbox.assert_clean()
+    assert statistics.median(took) < SCALE, took
 
 
 # Two ticks of the kernel's clock, at 100 Hz, for each socket of a chain.

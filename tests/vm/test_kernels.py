@@ -1,4 +1,4 @@
-"""Kernels booted to be without something, with cgroups of another kind, and with
+"""Kernels booted to be other than usual, with cgroups of another kind, and with
 two CPUs."""
 
 import os
@@ -12,7 +12,8 @@ BINARIES = os.path.join(
     os.environ.get("PADDOCK_BUILD",
                    os.path.join(HERE, "..", "..", "build", "dev")), "bin")
 
-# In a cgroup of its own; prints what a program and the doctor print.
+# In a cgroup of its own; prints what a program and the doctor print, and the
+# reports of getpid by its number of x32 and its own.
 SERVE = """
 set -eu
 mkdir /sys/fs/cgroup/paddock /tmp/paddock
@@ -27,6 +28,11 @@ export PADDOCK_SERVER=unix:/tmp/paddock/run/socket
 "$1/paddock" run -- /bin/echo it runs
 "$1/paddock" run --quiet --file /tmp/probe="$1/probe" -- \
   /tmp/probe posix-queues 1000 || echo "queues end with $?"
+for number in 0x40000027 39; do
+  echo "outside $number $("$1/probe" calls $number)"
+  echo "inside $number $("$1/paddock" run --quiet --file /tmp/probe="$1/probe" \
+    -- /tmp/probe calls $number)"
+done
 "$1/paddock" doctor || echo "doctor ends with $?"
 kill $!
 wait $!
@@ -55,6 +61,20 @@ def test_without_landlock_the_table_says_nothing_enforces_it():
     # With it a program has none: escape_exhaustion.
     assert '{"done":9,"errno":24}' in "".join(lines).replace(" ", "")
     assert "queues end with 1" in lines
+    assert f"outside 0x40000027 {ABSENT}" in lines
+
+
+CALLED, ABSENT = '{"done": 1, "errno": 0}', '{"done": 0, "errno": 38}'
+
+
+def test_x32_where_the_kernel_has_it():
+    """Without the word it answers as the filter does: the control of
+    escape_kernel's test_no_x32."""
+    lines = serve("--append", "syscall.x32=y")
+    assert f"outside 0x40000027 {CALLED}" in lines, lines
+    assert f"inside 0x40000027 {ABSENT}" in lines, lines
+    assert f"outside 39 {CALLED}" in lines
+    assert f"inside 39 {CALLED}" in lines
 
 
 def run_tests(script, names, *options):
