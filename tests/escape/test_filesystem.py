@@ -1,6 +1,6 @@
 """Filesystem: attacks 1, 2 and 5 to 7 of README.md."""
 
-from errno import (EACCES, ELOOP, ENOENT, ENOTDIR, ENOTTY, EOPNOTSUPP,
+from errno import (EACCES, EINVAL, ELOOP, ENOENT, ENOTDIR, ENOTTY, EOPNOTSUPP,
                    EROFS, EXDEV)
 import os
 import re
@@ -157,7 +157,7 @@ def test_mounts_name_nothing_of_the_service(sandbox, server):
           inside=EOPNOTSUPP),
     # A lease would make others wait who open the file.
     calls("lease", f"openat {AT_FDCWD} s:{{file}} 0", "fcntl $0 1024 0",
-          inside=EACCES),
+          inside=EINVAL),
     # FS_IOC_SETFLAGS, which not every file system has.
     calls("flags", f"openat {AT_FDCWD} s:{{file}} 0",
           "ioctl $0 0x40086602 i:0x80000", inside=EROFS,

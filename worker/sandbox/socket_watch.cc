@@ -29,10 +29,13 @@
 namespace paddock {
 namespace {
 
-// A program can pass on a byte or two for each nanosecond. One look takes
-// 0.14 ms with 262144 buckets in the kernel's table of connections, and half a
-// microsecond for each connection.
-constexpr absl::Duration kShortestSleep = absl::Milliseconds(10);
+// One look takes 0.14 ms with 262144 buckets in the kernel's table of
+// connections, and half a microsecond for each connection.
+constexpr absl::Duration kUsualSleep = absl::Milliseconds(10);
+// Sooner where a program could pass its limit by then, which takes a CPU so
+// long (measured: 10 bytes for each nanosecond).
+constexpr absl::Duration kShortestSleep = absl::Milliseconds(1);
+constexpr int64_t kBytesPerMicrosecond = 10'000;
 // The part of a CPU that looking may take where it takes longer, up to a point
 // beyond which a program would gain by making it slow.
 constexpr int kSleepPerLook = 20;
@@ -51,6 +54,12 @@ constexpr int64_t kRemnantBytes = 512;
 constexpr int kTcpPartOfMemory = 16;
 // Of the same, for one orphan: half of the table of connections, tcp_init.
 constexpr int64_t kBytesPerOrphan = 256 << 10;
+
+// How long nobody has to look where so many bytes are left.
+absl::Duration SleepWithRoom(int64_t bytes) {
+  return std::clamp(absl::Microseconds(bytes / kBytesPerMicrosecond),
+                    kShortestSleep, kUsualSleep);
+}
 
 constexpr uint32_t Bit(int number) { return uint32_t{1} << number; }
 
@@ -147,7 +156,7 @@ void Add(const nlmsghdr* header, bool tcp, SocketMemory* sum) {
 // two for each connection.
 absl::Duration LongestSleep(const SocketShare& share) {
   return std::clamp(kConnectTime * (share.connected / 4) / get_nprocs(),
-                    kShortestSleep, kLongestSleep);
+                    kUsualSleep, kLongestSleep);
 }
 
 absl::Status StatusOf(int error) {
@@ -245,7 +254,8 @@ SocketWatch::SocketWatch(int diag, SandboxCgroup* cgroup, int64_t memory_bytes,
       memory_bytes_(memory_bytes),
       share_(share),
       longest_sleep_(LongestSleep(share)),
-      next_look_(diag < 0 ? absl::InfiniteDuration() : kShortestSleep) {}
+      next_look_(diag < 0 ? absl::InfiniteDuration()
+                          : SleepWithRoom(memory_bytes)) {}
 
 absl::StatusOr<SocketWatch::Figures> SocketWatch::Read() const {
   const int64_t in_use_before = cgroup_->MemoryInUse();
@@ -306,7 +316,8 @@ absl::StatusOr<bool> SocketWatch::Look(absl::Duration now) {
   seen_ = figures;
   peak_bytes_ = std::max(peak_bytes_, figures.in_use);
   next_look_ = now + std::clamp((absl::Now() - begin) * kSleepPerLook,
-                                kShortestSleep, longest_sleep_);
+                                SleepWithRoom(memory_bytes_ - figures.held),
+                                longest_sleep_);
   return Passed(figures);
 }
 
