@@ -25,6 +25,7 @@
 #include "worker/base/file_util.h"
 #include "worker/base/status_macros.h"
 #include "worker/base/unique_fd.h"
+#include "worker/sandbox/cgroup_files.h"
 
 namespace paddock {
 namespace {
@@ -155,7 +156,7 @@ void Add(const nlmsghdr* header, bool tcp, SocketMemory* sum) {
 // So short that a program cannot make half of its share of sockets meanwhile:
 // two for each connection.
 absl::Duration LongestSleep(const SocketShare& share) {
-  return std::clamp(kConnectTime * (share.connected / 4) / get_nprocs(),
+  return std::clamp(kConnectTime * (share.connected / 4) / CpusOnline(),
                     kUsualSleep, kLongestSleep);
 }
 
@@ -253,7 +254,7 @@ SocketWatch::SocketWatch(int diag, SandboxCgroup* cgroup, int64_t memory_bytes,
       cgroup_(cgroup),
       memory_bytes_(memory_bytes),
       share_(share),
-      longest_sleep_(LongestSleep(share)),
+      longest_sleep_(diag < 0 ? kUsualSleep : LongestSleep(share)),
       next_look_(diag < 0 ? absl::InfiniteDuration()
                           : SleepWithRoom(memory_bytes)) {}
 
