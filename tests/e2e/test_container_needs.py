@@ -59,7 +59,8 @@ def test_no_capability_at_all():
     ("fsmount", ["fsmount tmpfs", "seccomp filter"]),
     ("fspick", ["fspick", "seccomp filter"]),
     ("fsconfig", ["fsconfig", "seccomp filter"]),
-    ("seccomp", ["cannot confine the server", "seccomp"]),
+    # By the server or a worker, whichever comes to it first.
+    ("seccomp", ["seccomp"]),
 ])
 def test_a_system_call(call, words):
     assert_refused("crun", without(refused_calls=(call,)), words)
