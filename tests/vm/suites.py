@@ -41,7 +41,6 @@ EVERYDAY = {
     "paddock_unit_base": None,
     "paddock_unit_policy": "FilterLoadTest.*",
     "paddock_unit_serving": "ConfineTest.*",
-    "escape_privilege": None,
     "escape_exhaustion": "test_memory_of_processes",
 }
 # Every day on one kernel: they ask the engines, for minutes.
