@@ -14,9 +14,9 @@ import sys
 import time
 import traceback
 
-# Every Python test needs these: loaded once here, they save each program the
-# seconds that it takes an emulated guest.
-import grpc  # noqa: F401
+# Every Python test needs it: loaded once here, it saves each program the seconds
+# that it takes an emulated guest. Not grpc: where it was loaded before a fork, a
+# later fork of the child once aborted.
 import pytest
 
 _GTEST_PASSED = re.compile(r"^\[  PASSED  \] (\d+) test", re.MULTILINE)

@@ -49,7 +49,7 @@ ON_ONE_KERNEL = {
     "e2e_docker": "6.12",
     "e2e_podman_users": "6.12",
 }
-# Less than 15 minutes on two CPUs that do nothing else; more before it counts as
+# Some 16 minutes on two CPUs that do nothing else; more before it counts as
 # hanging, because slower ones take half as long again.
 EVERYDAY_SECONDS = 2400
 ALL_SECONDS = 4 * 3600
