@@ -7,7 +7,6 @@ of a network.
 
 import errno
 import tempfile
-import time
 
 import pytest
 
@@ -19,7 +18,7 @@ from harness import jobs
 from harness.jobs import MIB
 # pylint: disable=unused-import
 from harness.resources import host_recovers, nothing_stays  # noqa: F401
-from harness.time_scale import SCALE
+from harness.server import wait_until
 
 pytestmark = pytest.mark.usefixtures("nothing_stays", "host_recovers")
 
@@ -165,10 +164,7 @@ def test_locks_of_others_leave_room(start_server, how):
         for _ in range(workers - 1)]
     try:
         wanted = before + (workers - 1) * (MOST_LOCKS_OF_ALL // workers) // 2
-        deadline = time.monotonic() + 30 * SCALE
-        while host_locks() < wanted:
-            assert time.monotonic() < deadline, host_locks()
-            time.sleep(0.1)
+        wait_until(lambda: host_locks() >= wanted, 30, 0.1)
         relocks()
     finally:
         for other in others:
