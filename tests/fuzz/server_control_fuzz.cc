@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cctype>
+#include <cerrno>
 #include <cstring>
 #include <memory>
 #include <set>
@@ -93,7 +94,10 @@ class Fleet {
   }
 
   void Reap(int options) {
-    const pid_t pid = waitpid(-1, nullptr, options);
+    pid_t pid;
+    do {
+      pid = waitpid(-1, nullptr, options);
+    } while (pid < 0 && errno == EINTR);  // libFuzzer's alarm, for -timeout
     if (pid <= 0) {
       FUZZ_CHECK(options == WNOHANG && pid == 0);
       return;
