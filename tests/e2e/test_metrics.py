@@ -118,7 +118,7 @@ def test_a_call_that_its_client_ends_is_not_counted_as_ok(start_server):
     wait_until(lambda: handled(server) == {"Canceled": 1}, 10, 0.05)
     wait_until(api.all_idle, 10)
     # Time for an emulated client to come so far that it can be stopped.
-    deadline = min(scaled(2), 8)
+    deadline = min(scaled(2), 4)
     with subprocess.Popen(
             [paths.PADDOCK, "run", "--server", server.address, "--deadline",
              f"{deadline:g}s", "--", "/bin/sleep", "60"],

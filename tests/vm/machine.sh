@@ -90,9 +90,10 @@ make_qemu_args() {
       # QEMU translates code once for each address that it stands at: without
       # randomization starting a program takes half as long. These features of
       # a CPU cost time at each system call or page fault, and no test needs
-      # them.
+      # them; with erms, memory is copied and cleared by an instruction that
+      # QEMU emulates byte by byte.
       tuning=' norandmaps init_on_alloc=0'
-      cpu=max,la57=off,pku=off,smap=off,smep=off,umip=off
+      cpu=max,la57=off,pku=off,smap=off,smep=off,umip=off,erms=off
       ;;
   esac
   # What the kernel does not know itself, VM_ACCELERATOR and the scale, it puts

@@ -32,7 +32,8 @@ KERNELS = {
 }
 # Beside all end-to-end tests: what the kernel and its cgroups decide. Program ->
 # those of its tests that do, as GoogleTest's --gtest_filter and pytest's -k take
-# them; None: all.
+# them; None: all. A program of the end-to-end tests stands here where some of it
+# is left to --all.
 EVERYDAY = {
     "paddock_cgroup_instance": None,
     "paddock_child_process": None,
@@ -42,12 +43,7 @@ EVERYDAY = {
     "paddock_unit_policy": "FilterLoadTest.*",
     "paddock_unit_serving": "ConfineTest.*",
     "escape_exhaustion": "test_memory_of_processes",
-}
-# Every day on one kernel: they ask the engines, for minutes.
-ON_ONE_KERNEL = {
-    "e2e_container_needs": "6.1",
-    "e2e_docker": "6.12",
-    "e2e_podman_users": "6.12",
+    "e2e_without_privilege": "not test_unit_tests",
 }
 # Some 16 minutes on two CPUs that do nothing else; more before it counts as
 # hanging, because slower ones take half as long again.
@@ -93,15 +89,14 @@ def add_filter(program, chosen):
         command += ["-k", chosen]
 
 
-def plan_for(kernel, everything, only, build):
+def plan_for(everything, only, build):
     plan = programs(build)
     if not everything:
         gone = EVERYDAY.keys() - {program["name"] for program in plan}
         if gone:
             sys.exit(f"suites.py: no such program: {', '.join(sorted(gone))}")
         plan = [program for program in plan if program["name"] in EVERYDAY
-                or program["labels"] == ["e2e"] and
-                ON_ONE_KERNEL.get(program["name"], kernel) == kernel]
+                or program["labels"] == ["e2e"]]
         for program in plan:
             add_filter(program, EVERYDAY.get(program["name"]))
     if only:
@@ -181,12 +176,11 @@ def main():
     os.makedirs(OUTPUT, exist_ok=True)
     seconds = ALL_SECONDS if arguments.all else EVERYDAY_SECONDS
     build = os.path.abspath(arguments.build)
-    plans = {kernel: plan_for(kernel, arguments.all, arguments.only, build)
-             for kernel in arguments.kernel or KERNELS}
-    machines = [Machine(kernel, plan, seconds)
-                for kernel, plan in plans.items() if plan]
-    if not machines:
+    plan = plan_for(arguments.all, arguments.only, build)
+    if not plan:
         sys.exit("suites.py: nothing to run")
+    machines = [Machine(kernel, plan, seconds)
+                for kernel in arguments.kernel or KERNELS]
     threads = [threading.Thread(target=machine.run) for machine in machines]
     for thread in threads:
         thread.start()

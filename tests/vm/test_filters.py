@@ -97,8 +97,6 @@ def test_filters_of_both_kinds_are_found():
 def test_every_program_of_the_everyday_part_is_there():
     names = {program["name"] for program in suites.programs(BUILD)}
     assert suites.EVERYDAY.keys() <= names
-    assert suites.ON_ONE_KERNEL.keys() <= names
-    assert set(suites.ON_ONE_KERNEL.values()) <= suites.KERNELS.keys()
 
 
 @pytest.mark.parametrize("expression, idle", [
