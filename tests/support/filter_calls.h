@@ -15,6 +15,10 @@
 
 namespace paddock {
 
+// Bits the kernel ignores where the argument is an int.
+inline constexpr uint64_t kHigh = 0x100000000;
+inline constexpr uint64_t kAllHigh = 0xffffffff00000000;
+
 inline seccomp_data NativeCall(uint32_t number,
                                const std::vector<uint64_t>& arguments = {}) {
   seccomp_data data = {};
@@ -100,6 +104,15 @@ class FilterUnderTest {
 
   size_t size_;
   BpfEvaluator evaluator_;
+};
+
+// A test of each filter of programs: TEST_P and INSTANTIATE_TEST_SUITE_P.
+class FilterOfProgramsTest : public ::testing::TestWithParam<FilterOptions> {
+ protected:
+  uint32_t On(absl::string_view name, const std::vector<uint64_t>& arguments) {
+    return filter_.VerdictOn(name, arguments);
+  }
+  FilterUnderTest filter_ = FilterUnderTest::OfPrograms(GetParam());
 };
 
 }  // namespace paddock

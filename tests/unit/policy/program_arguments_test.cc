@@ -28,18 +28,8 @@ namespace {
 
 using ::testing::IsEmpty;
 
-// Bits the kernel ignores where the argument is an int.
-constexpr uint64_t kHigh = 0x100000000;
-constexpr uint64_t kAllHigh = 0xffffffff00000000;
-
 // In every filter: none weakens what arguments decide.
-class ProgramArgumentsTest : public ::testing::TestWithParam<FilterOptions> {
- protected:
-  uint32_t On(absl::string_view name, const std::vector<uint64_t>& arguments) {
-    return filter_.VerdictOn(name, arguments);
-  }
-  FilterUnderTest filter_ = FilterUnderTest::OfPrograms(GetParam());
-};
+class ProgramArgumentsTest : public FilterOfProgramsTest {};
 
 INSTANTIATE_TEST_SUITE_P(EveryFilter, ProgramArgumentsTest,
                          testing::ValuesIn(EveryFilterOfPrograms()));

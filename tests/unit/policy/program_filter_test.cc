@@ -149,10 +149,7 @@ TEST(ProgramFilterTest, AllowsWhatRunTimesNeed) {
 }
 
 // The tests of numbers, in every filter.
-class EveryFilterTest : public testing::TestWithParam<FilterOptions> {
- protected:
-  FilterUnderTest filter_ = FilterUnderTest::OfPrograms(GetParam());
-};
+class EveryFilterTest : public FilterOfProgramsTest {};
 INSTANTIATE_TEST_SUITE_P(ProgramFilter, EveryFilterTest,
                          testing::ValuesIn(EveryFilterOfPrograms()));
 

@@ -13,18 +13,8 @@
 namespace paddock {
 namespace {
 
-// Bits the kernel ignores where the argument is an int.
-constexpr uint64_t kHigh = 0x100000000;
-constexpr uint64_t kAllHigh = 0xffffffff00000000;
-
 // In every filter, unless the name says which.
-class ProgramSocketsTest : public ::testing::TestWithParam<FilterOptions> {
- protected:
-  uint32_t On(absl::string_view name, const std::vector<uint64_t>& arguments) {
-    return filter_.VerdictOn(name, arguments);
-  }
-  FilterUnderTest filter_ = FilterUnderTest::OfPrograms(GetParam());
-};
+class ProgramSocketsTest : public FilterOfProgramsTest {};
 class LocalSocketsTest : public ProgramSocketsTest {};
 class InternetSocketsTest : public ProgramSocketsTest {};
 
