@@ -23,6 +23,7 @@
 #include "worker/base/socket_memory.h"
 #include "worker/base/status_macros.h"
 #include "worker/init/landlock.h"
+#include "worker/log.h"
 #include "worker/policy/seccomp_policy.h"
 #include "worker/policy/system_calls.h"
 #include "worker/profiles.h"
@@ -237,7 +238,7 @@ absl::StatusOr<int> RunWorker(const Flags& flags) {
   RETURN_IF_ERROR(GiveUpOomScore());
   ASSIGN_OR_RETURN(const internal::v1::WorkerLaunch launch,
                    ReadLaunch(std::move(launch_fd)));
-  spdlog::set_level(spdlog::level::from_str(launch.config().log().level()));
+  SetUpWorkerLog(launch.config().log());
   const Confinement confinement = ReadConfinement();
   absl::StatusOr<SandboxFactory> factory = SetUp(launch, confinement);
   if (!factory.ok()) {

@@ -4,7 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "server/telemetry/log.h"
+#include "worker/base/log_format.h"
 
 namespace paddock {
 namespace {

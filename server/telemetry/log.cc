@@ -14,9 +14,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/time/clock.h"
 #include "absl/time/time.h"
-#include "worker/base/utf8.h"
+#include "worker/base/log_format.h"
 
 namespace paddock {
 namespace {
@@ -36,14 +35,10 @@ class JsonFormatter : public spdlog::formatter {
                           record.logger_name.size()) == kFieldsLogger;
     const absl::string_view payload(record.payload.data(),
                                     record.payload.size());
-    const std::string line = absl::StrCat(
-        "{\"time\":\"",
-        absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", absl::FromChrono(record.time),
-                         absl::UTCTimeZone()),
-        "\",\"level\":\"", absl::string_view(level.data(), level.size()), "\",",
-        fields ? std::string(payload)
-               : absl::StrCat("\"message\":", JsonString(payload)),
-        "}\n");
+    const std::string line =
+        JsonLogLine(absl::FromChrono(record.time), {level.data(), level.size()},
+                    fields ? std::string(payload)
+                           : absl::StrCat("\"message\":", JsonString(payload)));
     out.append(line.data(), line.data() + line.size());
   }
   std::unique_ptr<spdlog::formatter> clone() const override {
@@ -76,37 +71,14 @@ std::string TextValue(const LogValue& value) {
 
 }  // namespace
 
-std::string JsonString(absl::string_view text) {
-  std::string json = "\"";
-  while (!text.empty()) {
-    const size_t valid = ValidUtf8Prefix(text);
-    for (const char c : text.substr(0, valid)) {
-      if (c == '"' || c == '\\') {
-        json.push_back('\\');
-        json.push_back(c);
-      } else if (absl::ascii_iscntrl(c)) {
-        absl::StrAppendFormat(&json, "\\u%04x", c);
-      } else {
-        json.push_back(c);
-      }
-    }
-    text.remove_prefix(valid);
-    if (text.empty()) break;
-    json += "\\ufffd";
-    text.remove_prefix(1);
-  }
-  json.push_back('"');
-  return json;
-}
-
 void SetUpLog(const config::v1::Log& config) {
   json_format = config.format() == "json";
   auto sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
   if (json_format) {
     sink->set_formatter(std::make_unique<JsonFormatter>());
   } else {
-    sink->set_formatter(std::make_unique<spdlog::pattern_formatter>(
-        "%Y-%m-%dT%H:%M:%S.%e%z %l %v"));
+    sink->set_formatter(
+        std::make_unique<spdlog::pattern_formatter>(kTextLogPattern));
   }
   const auto level = spdlog::level::from_str(config.level());
   auto plain = std::make_shared<spdlog::logger>("paddockd", sink);

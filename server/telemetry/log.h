@@ -23,10 +23,6 @@ using LogFields = std::vector<std::pair<std::string, LogValue>>;
 // One record at level info with fields: `message key=value ...` as text.
 void LogEvent(absl::string_view message, const LogFields& fields);
 
-// `text` as a JSON string, quotes included. Bytes that are no UTF-8 become
-// U+FFFD.
-std::string JsonString(absl::string_view text);
-
 }  // namespace paddock
 
 #endif  // PADDOCK_SERVER_TELEMETRY_LOG_H_

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import itertools
+import json
 import os
 import random
 import signal
@@ -38,6 +39,7 @@ def test_many_kills_under_load_cost_no_answer(start_server):
     done = threading.Event()
     wrong = []
     answers = []  # append is atomic
+    in_mid_run = 0
 
     def client(number):
         for turn in itertools.count():
@@ -59,7 +61,9 @@ def test_many_kills_under_load_cost_no_answer(start_server):
                 # One at a time: a job is tried again once, so its second
                 # worker has to live until the job is answered.
                 wait_until(lambda: len(worker_pids(server)) == WORKERS, 20)
-                kill(chooser.choice(worker_pids(server)))
+                victim = chooser.choice(worker_pids(server))
+                in_mid_run += api.worker_states() == ["BUSY"] * WORKERS
+                kill(victim)
                 enough = len(answers) + 2 * CLIENTS
                 wait_until(lambda: len(answers) >= enough, 20)
                 time.sleep(chooser.uniform(0, 0.05))
@@ -69,6 +73,7 @@ def test_many_kills_under_load_cost_no_answer(start_server):
             future.result()
     assert not wrong, wrong[:3]
     assert len(answers) > KILLS
+    assert in_mid_run >= KILLS / 4, "the control: kills hit what runs"
     wait_until(lambda: api.worker_states() == ["IDLE"] * WORKERS, 20)
     assert Scrape(server).total("paddock_worker_restarts_total") == KILLS
     assert "INFRASTRUCTURE" not in server.log()
@@ -166,7 +171,8 @@ def test_a_host_that_refuses_after_the_start_does_not_end_the_service(
 
 
 def test_what_ends_a_worker_is_counted_by_its_step(start_server):
-    server = start_server({"workers": {"count": 1}},
+    server = start_server({"workers": {"count": 1},
+                           "log": {"format": "json"}},
                           user=servers.FEW_CAPABILITIES)
     api = jobs.Api(server.channel)
 
@@ -184,6 +190,9 @@ def test_what_ends_a_worker_is_counted_by_its_step(start_server):
     assert failures(step="clone_init") == failures() == tries
     allow_network_namespaces(server, 1000)
     wait_until(api.all_idle, 20)
+    # What a worker says is a part of the same log.
+    for line in server.log().splitlines():
+        assert json.loads(line)["level"] in ("info", "warning", "error"), line
 
 
 def test_a_stopped_worker_does_not_hold_up_others(start_server):

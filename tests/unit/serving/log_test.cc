@@ -17,11 +17,6 @@ std::string Logged(const char* format, const std::function<void()>& log) {
   return testing::internal::GetCapturedStderr();
 }
 
-TEST(LogTest, JsonStrings) {
-  EXPECT_EQ(JsonString("a\"b\\c\n\x01"), "\"a\\\"b\\\\c\\u000a\\u0001\"");
-  EXPECT_EQ(JsonString("gr\xC3\xBC\xFF!"), "\"gr\xC3\xBC\\ufffd!\"");
-}
-
 TEST(LogTest, JsonLines) {
   const std::string text = Logged("json", [] {
     spdlog::warn("a \"quoted\" word");

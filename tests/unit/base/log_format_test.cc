@@ -1,0 +1,20 @@
+#include "worker/base/log_format.h"
+
+#include <gtest/gtest.h>
+
+namespace paddock {
+namespace {
+
+TEST(LogFormatTest, JsonStrings) {
+  EXPECT_EQ(JsonString("a\"b\\c\n\x01"), "\"a\\\"b\\\\c\\u000a\\u0001\"");
+  EXPECT_EQ(JsonString("gr\xC3\xBC\xFF!"), "\"gr\xC3\xBC\\ufffd!\"");
+}
+
+TEST(LogFormatTest, JsonLines) {
+  EXPECT_EQ(
+      JsonLogLine(absl::FromUnixMillis(1'500), "info", "\"a\":1"),
+      "{\"time\":\"1970-01-01T00:00:01.500Z\",\"level\":\"info\",\"a\":1}\n");
+}
+
+}  // namespace
+}  // namespace paddock
