@@ -120,6 +120,21 @@ void CheckMemory(const config::v1::Config& config, const v1::Process& process,
                                       budget, " (memory_budget_bytes)")});
 }
 
+// Where the request is refused anyway: what else would be found once the
+// process is complete, since the answer names all that is wrong.
+void CheckMemoryToo(const config::v1::Config& config,
+                    const v1::Process& process, Violations* violations) {
+  const bool limits_are_wrong = std::any_of(
+      violations->begin(), violations->end(), [](const FieldViolation& v) {
+        return absl::StartsWith(v.field, absl::StrCat(kProcess, ".limits"));
+      });
+  if (violations->empty() || limits_are_wrong) return;
+  v1::Process complete = process;
+  if (CompleteProcess(config, &complete)) {
+    CheckMemory(config, complete, violations);
+  }
+}
+
 void CheckWhatToRun(const config::v1::Config& config, const v1::JobSpec& job,
                     JobCheck* check) {
   if (job.has_process() && job.steps_size() > 0) {
@@ -140,6 +155,7 @@ void CheckWhatToRun(const config::v1::Config& config, const v1::JobSpec& job,
                &check->violations);
   CheckIsThere("profile", process.profile(),
                HasProfile(config, process.profile()), &check->violations);
+  CheckMemoryToo(config, process, &check->violations);
 }
 
 }  // namespace

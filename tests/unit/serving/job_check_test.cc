@@ -145,6 +145,27 @@ TEST(JobCheckTest, EverythingThatIsWrongComesAtOnce) {
                   "job.process.image", "job.process.limits.processes"));
 }
 
+TEST(JobCheckTest, MemoryThatCanNeverBeHadComesWithTheRest) {
+  v1::ExecuteRequest request = MakeRequest();
+  v1::Process* process = request.mutable_job()->mutable_process();
+  process->mutable_limits()->set_workspace_bytes(1);
+  EXPECT_THAT(WrongFields(request), IsEmpty());  // that is the second check's
+  process->clear_argv();
+  EXPECT_THAT(
+      WrongFields(request),
+      ElementsAre("job.process.argv", "job.process.limits.memory_bytes"));
+  // Limits that are wrong themselves have no sum.
+  process->mutable_limits()->set_memory_bytes(-1);
+  EXPECT_THAT(
+      WrongFields(request),
+      ElementsAre("job.process.argv", "job.process.limits.memory_bytes"));
+  process->mutable_limits()->set_processes(101);
+  EXPECT_THAT(WrongFields(request),
+              testing::UnorderedElementsAre("job.process.argv",
+                                            "job.process.limits.memory_bytes",
+                                            "job.process.limits.processes"));
+}
+
 TEST(JobCheckTest, OnlyProfilesThatTheOperatorEnabled) {
   v1::ExecuteRequest request = MakeRequest();
   std::string* profile =
