@@ -306,12 +306,16 @@ def test_a_message_over_the_size_limit(start_server):
     b"\x0a\x07\x0a\x05\x12\x03\x0a\x01\xff",  # a string that is not UTF-8
     b"\x0a" + b"\x80" * 20,           # a varint without an end
 ])
-def test_a_message_that_does_not_decode(server, payload):
+def test_a_message_that_does_not_decode(server, api, payload):
+    running = api.start(jobs.make_process("/bin/sleep", "0.3"))
     call = server.channel.unary_unary(MESSAGE_METHOD)
     error = errors.error_of(call, payload, timeout=10)
     # gRPC answers by itself, before our code: its callback API so.
     assert error.code() in (grpc.StatusCode.INTERNAL,
                             grpc.StatusCode.UNIMPLEMENTED)
+    # Nobody is disturbed: neither what runs nor who comes over the same channel.
+    assert api.run("/bin/echo", "x").stdout.data == b"x\n"
+    assert running.result().result.outcome == jobs.SUCCEEDED
 
 
 @pytest.mark.parametrize("garbage", [

@@ -1,5 +1,6 @@
 """Server or supervisor killed: nothing keeps running, nothing stays."""
 
+import contextlib
 import os
 import signal
 import time
@@ -9,6 +10,7 @@ import pytest
 
 from harness import jobs
 from harness import leftovers
+from harness import resources
 from harness.server import wait_until
 
 GONE_SECONDS = 5
@@ -18,16 +20,35 @@ def start_busy(start_server, config=None):
     """A server with a program running on each worker."""
     server = start_server(config)
     api = jobs.Api(server.new_channel())
+    return server, api, make_busy(api)
+
+
+def make_busy(api):
     calls = [api.start(jobs.make_process(
         "/bin/sh", "-c", "sleep 60 & exec sleep 60"))
         for _ in api.workers()]
     wait_until(lambda: set(api.worker_states()) == {"BUSY"}, 10)
     time.sleep(0.2)
-    return server, api, calls
+    return calls
+
+
+def held(server):
+    """How many processes and cgroups it has, and mounts in each process."""
+    pids = leftovers.descendants(server.pid)
+    mounts = []
+    for pid in pids:
+        with contextlib.suppress(OSError):  # gone just now
+            with open(f"/proc/{pid}/mountinfo", encoding="utf-8") as file:
+                mounts.append(len(file.readlines()))
+    return len(pids), len(resources.groups(server)), sorted(mounts)
 
 
 def test_a_killed_server_is_started_again(start_server):
-    server, api, calls = start_busy(start_server)
+    server = start_server()
+    api = jobs.Api(server.new_channel())
+    resources.settled(server, api)
+    before = held(server)
+    calls = make_busy(api)
     old = leftovers.server_pid(server)
     os.kill(old, signal.SIGKILL)
     for call in calls:
@@ -44,6 +65,8 @@ def test_a_killed_server_is_started_again(start_server):
     # The same addresses as before.
     unix = jobs.Api(server.new_channel(server.unix_address))
     assert unix.run("/bin/true").outcome == jobs.SUCCEEDED
+    # Of the programs that ran there is nothing left.
+    wait_until(lambda: held(server) == before, 10)
 
 
 def test_programs_do_not_outlive_a_killed_server(start_server):

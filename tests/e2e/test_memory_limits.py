@@ -23,6 +23,7 @@ def test_memory_beyond_the_limit(api):
     assert jobs.limit_names(result) == {"MEMORY"}
     assert result.usage.peak_memory_bytes <= LIMIT + MIB
     assert result.usage.peak_memory_bytes > LIMIT - MIB
+    assert result.usage.oom_kills >= 1
 
 
 def test_the_kill_of_a_child_is_a_memory_ending(api):

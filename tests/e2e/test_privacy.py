@@ -1,5 +1,6 @@
 """Logs hold no secret; the server process holds no privilege."""
 
+import contextlib
 import json
 import os
 
@@ -8,6 +9,7 @@ import pytest
 from harness import errors
 from harness import jobs
 from harness import leftovers
+from harness.server import wait_until
 
 CANARY = "Xq7canary"
 
@@ -52,6 +54,17 @@ def test_one_line_for_each_job(start_server):
     assert 0 < entry["wall_ms"] <= entry["total_ms"]
     assert 0 <= entry["queue_ms"] <= entry["total_ms"]
     assert 0 < entry["peak_memory_bytes"] < 1 << 30
+
+
+def test_one_line_of_text_for_each_job(start_server):
+    server = start_server()
+    request = jobs.make_request(jobs.make_process("/bin/sh", "-c", "exit 3"))
+    api = jobs.Api(server.channel)
+    job_id = api.execution.Execute(request, timeout=30).job_id
+    server.stop()
+    line, = (line for line in server.log().splitlines() if job_id in line)
+    for part in (" outcome=nonzero_exit ", " exit_code=3 ", " total_ms="):
+        assert part in f"{line} ", line
 
 
 def test_every_json_line_is_json(start_server):
@@ -115,19 +128,59 @@ def test_the_server_process_writes_no_core(server):
     assert os.stat(f"/proc/{pid}/environ").st_uid == 0
 
 
+# chown, dac_override, fowner, kill, setgid, setuid, setpcap, net_admin,
+# sys_chroot, sys_admin: capabilities(7). worker/sandbox/privileges.cc says why.
+WORKER_CAPABILITIES = sum(
+    1 << number for number in (0, 1, 3, 5, 6, 7, 8, 12, 18, 21))
+
+
 def test_workers_are_cut_down(server):
     _, workers = processes_of(server)
     assert len(workers) == server.config["workers"]["count"]
     for pid in workers:
         status = status_of(pid)
-        bounding = int(status["CapBnd"], 16)
-        sys_module, sys_ptrace, sys_boot, mknod = 16, 19, 22, 27
-        for forbidden in (sys_module, sys_ptrace, sys_boot, mknod):
-            assert not bounding >> forbidden & 1, forbidden
+        for name in ("CapPrm", "CapEff", "CapBnd"):
+            assert int(status[name], 16) == WORKER_CAPABILITIES, name
+        for name in ("CapInh", "CapAmb"):
+            assert int(status[name], 16) == 0, name
         assert status["Seccomp"].strip() == "2"
         assert status["Threads"].strip() == "1"
-        own = os.readlink("/proc/self/ns/mnt")
-        assert os.readlink(f"/proc/{pid}/ns/mnt") != own
+        for kind in ("mnt", "net"):
+            own = os.readlink(f"/proc/self/ns/{kind}")
+            assert os.readlink(f"/proc/{pid}/ns/{kind}") != own
+
+
+def waiting_programs(server):
+    """Pids of the programs of warm sandboxes: children of the workers' inits."""
+    _, workers = processes_of(server)
+    inits = [pid for pid in leftovers.descendants(server.pid)
+             if any(is_child(pid, worker) for worker in workers)]
+    return [pid for pid in leftovers.descendants(server.pid)
+            if any(is_child(pid, init) for init in inits)]
+
+
+def test_a_program_that_waits_has_no_privilege(server, api):
+    """Before a byte of a client is seen."""
+    count = server.config["workers"]["count"]
+
+    def confined():
+        found = []
+        for pid in waiting_programs(server):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                status = status_of(pid)
+                if status["Seccomp"].strip() == "2":  # its last step
+                    found.append(status)
+        return found
+    wait_until(lambda: api.all_idle() and len(confined()) == count, 10)
+    for status in confined():
+        for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+            assert int(status[name], 16) == 0, name
+        assert status["NoNewPrivs"].strip() == "1"
+        for name in ("Uid", "Gid"):
+            ids = status[name].split()
+            assert len(set(ids)) == 1 and int(ids[0]) > 0, name
+        # Control: a process of ours has what is asked for here.
+        assert int(status_of("self")["CapEff"], 16) != 0
 
 
 def test_the_supervisor_has_one_thread(server):

@@ -1,5 +1,6 @@
 """Starting and stopping: configuration, second servers, signals."""
 
+import contextlib
 import json
 import os
 import signal
@@ -251,6 +252,40 @@ def test_a_second_sigterm_stops_now(start_server):
     os.kill(server.pid, signal.SIGTERM)
     wait_until(lambda: server.poll() is not None, 5)
     assert time.monotonic() - start < 5
+
+
+# Those of proc_sys_fs(5) and proc_sys_kernel(5) that count what happens.
+COUNTERS = {f"/proc/sys/{name}" for name in (
+    "fs/aio-nr", "fs/dentry-state", "fs/file-nr", "fs/inode-nr",
+    "fs/inode-state", "fs/quota/syncs", "kernel/ns_last_pid", "kernel/pty/nr",
+    "kernel/random/entropy_avail", "kernel/random/uuid")}
+
+
+def host_settings():
+    """{file: content} of what a host is set to: sysctls, mounts, users."""
+    files = [f"{folder}/{name}" for folder, _, names in os.walk("/proc/sys")
+             for name in names]
+    files += ["/proc/self/mountinfo", "/etc/passwd", "/etc/group"]
+    found = {}
+    for path in set(files) - COUNTERS:
+        with contextlib.suppress(OSError):  # some can only be written
+            with open(path, "rb") as file:
+                found[path] = file.read()
+    return found
+
+
+def test_the_host_is_set_as_before(start_server):
+    """While it runs, too; a service before it has made the system user."""
+    start_server().stop()
+    before = host_settings()
+    assert len(before) > 500
+    server = start_server()
+    jobs.Api(server.channel).run("/bin/true")
+    while_it_runs = host_settings()
+    server.stop()
+    for now in (while_it_runs, host_settings()):
+        assert {path for path in before.keys() | now.keys()
+                if before.get(path) != now.get(path)} == set()
 
 
 def test_a_stop_leaves_nothing(start_server):
