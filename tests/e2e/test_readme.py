@@ -6,7 +6,9 @@ import subprocess
 
 import pytest
 
+from harness import leftovers
 from harness import paths
+from harness.time_scale import scaled
 
 PADDOCK_ADDRESS = "127.0.0.1:50051"
 
@@ -69,6 +71,38 @@ def test_the_judge_of_the_quickstart(server):
         timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "8 programs, 0 with another ending" in done.stdout
+
+
+# In a /run and with ports of its own: another paddockd may use the usual ones.
+# busybox, because a host may have no ip(8).
+QUICKSTART = """
+set -e
+mount -t tmpfs own /run && mount -t tmpfs own /var/log
+busybox ip link set lo up
+deploy/quickstart --keep | tee /run/first
+pid=$(sed -n 's/^  kill //p' /run/first)
+"$PADDOCK_BUILD/bin/paddock" run --server unix:/run/paddock/paddock.sock \
+  -- /bin/echo it is kept
+if deploy/quickstart; then exit 9; fi
+kill "$pid"
+tail --pid="$pid" -f /dev/null
+deploy/quickstart
+"""
+
+
+def test_quickstart_keeps_its_service_and_runs_again():
+    """With what is built already: packages and build are left out."""
+    before = leftovers.processes()
+    done = subprocess.run(
+        ["unshare", "--mount", "--net", "sh", "-c", QUICKSTART],
+        cwd=paths.ROOT, env={**os.environ, "PADDOCK_BUILD": paths.BUILD},
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, timeout=scaled(60), check=False)
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.count("8 programs, 0 with another ending") == 2
+    assert "it is kept" in done.stdout
+    assert "a paddockd answers on" in done.stdout
+    assert leftovers.processes().keys() - before.keys() == set()
 
 
 def test_the_judge_sees_a_wrong_ending(server, tmp_path):
