@@ -1,5 +1,6 @@
 """A client that goes away takes its program along, at once."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from harness import errors
 from harness import jobs
 from harness import leftovers
 from harness import paths
+from harness.jobs import MIB
 from harness.server import wait_until
 from harness.time_scale import scaled
 
@@ -65,6 +67,31 @@ def test_cancel_frees_the_worker(api, running):
     print(f"free after {took * 1e3:.1f} ms")
     assert took < FREE_SECONDS
     assert running.code() == grpc.StatusCode.CANCELLED
+
+
+def resident_bytes(pid):
+    with contextlib.suppress(OSError):
+        with open(f"/proc/{pid}/status", encoding="ascii") as file:
+            for line in file:
+                if line.startswith("VmRSS:"):
+                    return int(line.split()[1]) << 10
+    return 0
+
+
+def test_one_that_holds_much_frees_the_worker(api):
+    """Memory, and files that the worker has to take down first."""
+    wait_until(api.all_idle, 10)
+    call = api.start(jobs.make_process(
+        "/usr/bin/python3", "-c", "import time; "
+        f"open('file', 'wb').write(b'x' * {32 * MIB}); "
+        f"held = b'x' * {128 * MIB}; time.sleep(60)", MARK,
+        limits=dict(memory_bytes=256 * MIB, workspace_bytes=48 * MIB)))
+    wait_until(lambda: any(resident_bytes(pid) > 128 * MIB
+                           for pid in programs()), 20)
+    call.cancel()
+    took = wait_until(lambda: is_free(api), 5)
+    print(f"free after {took * 1e3:.1f} ms")
+    assert took < FREE_SECONDS
 
 
 def test_the_deadline_frees_the_worker(api):
