@@ -5,6 +5,7 @@ import functools
 import os
 import re
 import resource
+import sys
 import tempfile
 from errno import EACCES, EINVAL, EIO, ENODEV, ENOENT, ENOSYS, EPERM
 
@@ -29,6 +30,7 @@ _SWITCHES = {
 _WITHOUT = {"core_scheduling": EINVAL, "page_merging": EINVAL}
 _CALL = re.compile(r"__(?:x64|arm64)_sys_(\w+)")
 _FS_IOC_GETFLAGS = 0x80086601
+_FS_NODUMP_FL = 0x40
 _CAPABILITIES = {"sys_resource": 24}
 
 
@@ -111,14 +113,28 @@ def answer_to_ping_socket():
     return 0 if inside else EACCES
 
 
-def answer_to_flags():
-    """Of FS_IOC_SETFLAGS in /var/tmp: not every file system has flags."""
+@functools.cache
+def _flags():
+    """Those of a new file in /var/tmp, or the error: not every file system has
+    flags."""
     with tempfile.NamedTemporaryFile(dir="/var/tmp") as file:
+        flags = bytearray(8)
         try:
-            fcntl.ioctl(file, _FS_IOC_GETFLAGS, bytes(8))
+            fcntl.ioctl(file, _FS_IOC_GETFLAGS, flags)
         except OSError as error:
-            return error.errno
-    return 0
+            return None, error.errno
+    return int.from_bytes(flags[:4], sys.byteorder), 0
+
+
+def flags_to_set():
+    """For FS_IOC_SETFLAGS: of the file there is, and one that all file systems
+    with flags let a file have. Which others it must keep differs."""
+    return (_flags()[0] or 0) | _FS_NODUMP_FL
+
+
+def answer_to_flags():
+    """Of FS_IOC_SETFLAGS with these, in /var/tmp."""
+    return _flags()[1]
 
 
 def answer_to_access(path):
