@@ -191,6 +191,14 @@ def test_no_lease(sandbox):
     assert result.stdout.data == b"-%d\n" % errno.EINVAL
 
 
+def test_a_violation_behind_locks_is_named(sandbox):
+    """The last of these locks has all of them counted. For a while after that
+    the worker hears nothing."""
+    name, _, _ = sandbox.violation("violate-behind-locks", "/work",
+                                   MOST_LOCKS // 2 + 1, limits=ROOMY)
+    assert name == "swapoff"
+
+
 @pytest.mark.parametrize("how", ["posix", "whole"])
 def test_locks_given_back_do_not_count(sandbox, how):
     count = 3 * MOST_LOCKS

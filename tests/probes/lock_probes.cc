@@ -155,11 +155,40 @@ int RelockRecord(char** arguments) {
   return Report(count, 0);
 }
 
+// Whether `pid` runs or could: proc(5).
+bool IsRunning(pid_t pid) {
+  char path[32];
+  snprintf(path, sizeof(path), "/proc/%d/stat", static_cast<int>(pid));
+  char text[64] = {};
+  const int fd = open(path, O_RDONLY | O_CLOEXEC);
+  const bool read_some = read(fd, text, sizeof(text) - 1) > 0;
+  close(fd);
+  return read_some &&
+         std::string_view(text).find(") R ") != std::string_view::npos;
+}
+
+// COUNT locks in a file of DIRECTORY; then has a child break a rule, and ends
+// as soon as that waits for the answer.
+int ViolateBehindLocks(char** arguments) {
+  Shared* shared = MakeShared();
+  LockBytes(arguments[0], F_SETLK, ParseNumber(arguments[1]), shared);
+  if (shared->error != 0) return Report(shared->count, shared->error);
+  const pid_t child = fork();
+  if (child == 0) {
+    shared->count = 0;
+    syscall(SYS_swapoff, nullptr);
+    _exit(0);
+  }
+  while (shared->count != 0 || IsRunning(child)) SleepFor(0.0002);
+  _exit(0);
+}
+
 }  // namespace
 
 const Probe kLockProbes[] = {
     {"hog-record-locks", 3, "DIRECTORY COUNT HOW", HogRecordLocks},
     {"relock-record", 3, "DIRECTORY COUNT HOW", RelockRecord},
+    {"violate-behind-locks", 2, "DIRECTORY COUNT", ViolateBehindLocks},
     {nullptr, 0, nullptr, nullptr},
 };
 

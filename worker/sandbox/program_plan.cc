@@ -117,4 +117,17 @@ absl::StatusOr<std::string> EncodeProgramPlan(const RunSpec& spec) {
   return packet;
 }
 
+FileFault ExecFaultOf(int error) {
+  switch (error) {
+    case ENOENT:
+      return FileFault::kNotFound;
+    case ENOTDIR:
+      return FileFault::kParentNotDirectory;
+    case ELOOP:
+      return FileFault::kSymlink;
+    default:
+      return FileFault::kNotExecutable;
+  }
+}
+
 }  // namespace paddock

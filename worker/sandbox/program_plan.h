@@ -14,6 +14,10 @@ namespace paddock {
 // itself may set (it has no CAP_SYS_RESOURCE: setrlimit(2)).
 absl::StatusOr<std::string> EncodeProgramPlan(const RunSpec& spec);
 
+// What keeps a program from being exec'ed, by the errno of execve(2) or
+// chdir(2).
+FileFault ExecFaultOf(int error);
+
 }  // namespace paddock
 
 #endif  // PADDOCK_WORKER_SANDBOX_PROGRAM_PLAN_H_

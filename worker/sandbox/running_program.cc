@@ -44,19 +44,6 @@ constexpr absl::Duration kLongestChoreDelay = absl::Milliseconds(300);
 // All outputs of one run together: they travel in one message.
 constexpr int64_t kOutputBudgetBytes = 64 << 20;
 
-FileFault ExecFaultOf(int error) {
-  switch (error) {
-    case ENOENT:
-      return FileFault::kNotFound;
-    case ENOTDIR:
-      return FileFault::kParentNotDirectory;
-    case ELOOP:
-      return FileFault::kSymlink;
-    default:
-      return FileFault::kNotExecutable;
-  }
-}
-
 }  // namespace
 
 RunningProgram::RunningProgram(DeadSandbox parts, UniqueFd out, UniqueFd err,
@@ -116,7 +103,10 @@ absl::Status RunningProgram::SendPlan() {
 }
 
 RunReport RunningProgram::Wait(const Surroundings& surroundings) {
-  if (started_) WatchUntilEnded(surroundings);
+  if (started_) {
+    WatchUntilEnded(surroundings);
+    HearTheRest();
+  }
   FinishGroup();
   if (started_) {
     Decide();
@@ -248,13 +238,23 @@ void RunningProgram::OnListener(int events) {
   seccomp_notif request = {};
   if (ioctl(parts_.listener_.get(), SECCOMP_IOCTL_NOTIF_RECV, &request) == 0) {
     if (locks_.Concerns(request.data)) {
-      Answer(request.id, locks_.Judge(request.data, request.pid));
+      // After its end the rest of it is killed, and waits until then.
+      if (!Ended()) Answer(request.id, locks_.Judge(request.data, request.pid));
       return;
     }
     report_.violation = {request.data.nr, request.data.arch};
     Kill(EndReason::kViolation);
   } else if (errno != EINTR && errno != ENOENT) {
     parts_.listener_.Reset();
+  }
+}
+
+// While no lock was heard, a violation may have come behind it.
+void RunningProgram::HearTheRest() {
+  for (int64_t left = spec_.limits.processes; left >= 0 && !killed_; --left) {
+    pollfd fd = {parts_.listener_.get(), POLLIN, 0};
+    if (poll(&fd, 1, 0) <= 0 || (fd.revents & POLLIN) == 0) return;
+    OnListener(fd.revents);
   }
 }
 

@@ -58,6 +58,7 @@ class RunningProgram {
   void OnStatus();
   void OnPlanSocket();
   void OnListener(int events);
+  void HearTheRest();
   void Answer(uint64_t id, int error);
   void OnOomEvent();
   void LookForOomKill();
