@@ -13,6 +13,7 @@ import pytest
 from paddock.v1 import process_pb2
 from paddock.v1 import result_pb2
 
+from attack import host_output
 from attack import on_host
 from harness import jobs
 from harness.jobs import MIB
@@ -91,9 +92,12 @@ def test_what_is_no_file_is_not_opened_for_long(sandbox):
     assert len(found) == 5
 
 
-def test_a_device_cannot_be_made(sandbox):
-    found = collect(sandbox, "mknod zero c 1 5; mknod sda b 8 0; touch there",
-                    "zero", "sda", "there")
+def test_a_device_cannot_be_made(sandbox, tmp_path):
+    make = "mknod zero c 1 5; mknod sda b 8 0"
+    host_output("sh", "-ec", make, cwd=tmp_path)
+    assert (tmp_path / "zero").is_char_device()
+    assert (tmp_path / "sda").is_block_device()
+    found = collect(sandbox, f"{make}; touch there", "zero", "sda", "there")
     assert found.pop("there").WhichOneof("content") == "data"
     for output in found.values():
         assert output.error.reason == R.FILE_ERROR_REASON_NOT_FOUND
