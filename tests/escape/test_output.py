@@ -131,7 +131,7 @@ assert os.read(ready, 1) == b'.'
 time.sleep(0.02)
 assert os.waitpid(-1, os.WNOHANG) == (0, 0)
 """
-ROUNDS, MOST_ROUNDS = 15, 200
+ROUNDS, MOST_ROUNDS, SLOW_ROUNDS = 15, 200, 5
 SECRET = "/etc/passwd"
 DATA, LINK = "data", R.FILE_ERROR_REASON_SYMLINK
 
@@ -191,6 +191,26 @@ def test_a_file_that_grows_and_shrinks(sandbox):
             assert set(output.data) <= {ord("x")}
         else:
             assert output.error.reason == R.FILE_ERROR_REASON_TOO_LARGE
+
+
+def test_nothing_is_collected_while_anything_lives(sandbox):
+    """What still counts in two files would be seen to count between them."""
+    step = ("count = globals().get('count', 0) + 1;"
+            " [os.pwrite(fd, b'%09d' % count, 0) for fd in (3, 4)]")
+    # The control reads as the collector does, but while the orphan lives.
+    script = (f"exec 3>a 4>b; truncate -s {MIB} large; python3 orphan;"
+              "cat a large b | tr -d '\\0' > alive")
+    behind = []
+    for _ in range(SLOW_ROUNDS):
+        found = collect(sandbox, script, "a", "large", "b", "alive",
+                        inputs={"orphan": LAST_SURVIVOR.format(
+                            step=step).encode()})
+        first, last, alive = (found[path].data for path in ("a", "b", "alive"))
+        assert (len(first), len(last), len(alive)) == (9, 9, 18)
+        behind.append(int(alive[9:]) - int(alive[:9]))
+        assert int(first) >= int(alive[9:]), "it lived to the end"
+        assert int(first) - int(last) in (0, 1)
+    assert max(behind) > 1, "the control"
 
 
 # 49. Odd names, modes and contents.
