@@ -1,8 +1,11 @@
 """How a process starts and how it ends: attacks 15 and 16 of README.md."""
 
 from errno import EINVAL, ENOENT, ENOTTY
+import contextlib
 import ctypes
 import os
+import re
+import resource
 import signal
 import subprocess
 
@@ -14,6 +17,7 @@ from attack import calls
 from attack import host_output
 from harness import jobs
 from harness import paths
+from harness.jobs import MIB
 
 
 # 15. A forged end.
@@ -120,3 +124,64 @@ def test_nothing_of_the_starter_is_inherited(odd_starter):
                       ("Umask:\t0022\n", True), ("\n00000000\n", True)):
         assert (line not in control) == odd, line
         assert line in inside
+
+
+ODD_SOFT = {"CORE": 0, "CPU": 3600, "STACK": 4 * MIB, "MEMLOCK": 4096,
+            "MSGQUEUE": 4096, "SIGPENDING": 777, "NICE": 25, "RTPRIO": 50}
+
+
+@pytest.fixture
+def oddly_limited_starter(start_server):
+    """A daemon started with other soft limits, and with hard ones as high as
+    may be: to raise them takes CAP_SYS_RESOURCE."""
+    before = {}
+    try:
+        for name, soft in ODD_SOFT.items():
+            kind = getattr(resource, f"RLIMIT_{name}")
+            before[kind] = resource.getrlimit(kind)
+            with contextlib.suppress(ValueError):
+                resource.setrlimit(kind, (before[kind][0],
+                                          resource.RLIM_INFINITY))
+            most = resource.getrlimit(kind)[1]
+            resource.setrlimit(kind, (
+                soft if most == resource.RLIM_INFINITY else min(soft, most),
+                most))
+        yield start_server({"workers": {"count": 1}})
+    finally:
+        for kind, limits in before.items():
+            resource.setrlimit(kind, limits)
+
+
+def limits_of(table):
+    """{name: (soft, hard)} of /proc/PID/limits."""
+    rows = re.findall(r"^(Max [a-z ]+?) {2,}(\w+) +(\w+)", table, re.MULTILINE)
+    return {name: tuple(float("inf") if word == "unlimited" else int(word)
+                        for word in words) for name, *words in rows}
+
+
+def test_no_limit_is_the_starter_s(oddly_limited_starter):
+    result = Sandbox(jobs.Api(oddly_limited_starter.channel)).run(
+        "/bin/cat", "/proc/self/limits", limits=dict(
+            cpu_time=7, file_size_bytes=5 * MIB, stack_bytes=2 * MIB,
+            processes=9, open_files=33))
+    inside = limits_of(result.stdout.data.decode())
+    with open(f"/proc/{oddly_limited_starter.pid}/limits",
+              encoding="ascii") as file:
+        control = limits_of(file.read())
+    assert len(control) == 16 and inside.keys() == control.keys()
+    most = {"Max cpu time": 7 + 3, "Max file size": 5 * MIB,
+            "Max stack size": 2 * MIB, "Max processes": 2 * 9,
+            "Max open files": 33, "Max core file size": 1,
+            "Max locked memory": 64 << 10, "Max pending signals": 1024,
+            "Max msgqueue size": 800 << 10, "Max nice priority": 0,
+            "Max realtime priority": 0}
+    for name, limits in control.items():
+        if name in most:
+            # What may be no higher outside is as high as that.
+            limit = min(most.pop(name), limits[1])
+            assert inside[name] == (limit, limit), name
+            # Where nothing may be raised, these are 0 already.
+            assert limits != (limit, limit) or limits == (0, 0), name
+        else:  # of addresses, data, what else the cgroup bounds: as outside
+            assert inside[name] == limits, name
+    assert not most
