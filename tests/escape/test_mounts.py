@@ -16,6 +16,7 @@ from attack import on_host
 from attack import program_of
 from host_kernel import answer_to_access
 from harness import jobs
+from harness.server import Server
 from harness.server import wait_until
 
 MS_REMOUNT, MS_BIND, MS_MOVE, MS_REC, MS_SHARED = (
@@ -90,6 +91,71 @@ def test_the_new_interface_s_probe_can_mount():
         "fsmount $0 0 0",
         f"move_mount $3 s: -100 s:/tmp {MOVE_MOUNT_F_EMPTY_PATH}",
         new="m") == {"done": 5, "errno": 0}
+
+
+@pytest.fixture(scope="module")
+def mounts(work_directory):
+    """{profile: mountinfo}, proc_pid_mountinfo(5), of sandboxes of a paddockd
+    all of whose own mounts are shared, where root may start one so."""
+    directory = tempfile.mkdtemp(dir=work_directory)
+    os.chmod(directory, 0o755)
+    server = Server(
+        directory, {"workers": {"count": 1}, "sandbox": {"profiles": [
+            {"name": "full", "weakenings": ["full_proc"]}]}},
+        wrapper=() if USER else [*UNSHARE, "shared"]).start()
+    api = jobs.Api(server.channel)
+    yield {profile: api.run("/bin/cat", "/proc/self/mountinfo",
+                            profile=profile).stdout.data.decode().splitlines()
+           for profile in ("default", "full")}
+    assert server.stop() == 0
+
+
+# For a control in a namespace of its own.
+UNSHARE = ["unshare", "-m", "--propagation"]
+
+
+def optional_fields(line):
+    return {field.split(":")[0] for field in line.split(" - ")[0].split()[6:]}
+
+
+@pytest.mark.parametrize("profile", ["default", "full"])
+def test_no_mount_reaches_another_namespace(mounts, profile):
+    look = "cat /proc/self/mountinfo; true"
+    for kind, script in (
+            ("shared", look),
+            ("master", f"unshare -m --propagation slave {look}")):
+        control = host_output(*UNSHARE, "shared", "sh", "-c", script)
+        for line in control.decode().splitlines():
+            assert kind in optional_fields(line), line
+    assert len(mounts[profile]) > 5
+    for line in mounts[profile]:
+        assert not optional_fields(line), line
+
+
+def bounds_of(line):
+    """The figures that a tmpfs tells of itself; none for its defaults."""
+    options = line.split(" - ")[1].split()[2].split(",")
+    return {name: int(figure.rstrip("k")) for name, equals, figure in (
+        option.partition("=") for option in options)
+        if name in ("size", "nr_inodes")}
+
+
+@pytest.mark.parametrize("profile", ["default", "full"])
+def test_every_tmpfs_is_bounded(mounts, profile):
+    script = "mount -t tmpfs {} none /mnt; grep ' /mnt ' /proc/self/mountinfo"
+    for options, bounds in (
+            ("", {}), ("-o size=8k,nr_inodes=9", {"size": 8, "nr_inodes": 9})):
+        control = host_output(*UNSHARE, "private", "sh", "-ec",
+                              script.format(options)).decode()
+        assert bounds_of(control) == bounds
+    with open("/proc/self/mountinfo", encoding="utf-8") as file:
+        of_host = {line.split()[2] for line in file}
+    # The image may be on a tmpfs of the host.
+    own = {line.split()[4]: bounds_of(line) for line in mounts[profile]
+           if " - tmpfs " in line and line.split()[2] not in of_host}
+    assert {"/work", "/tmp", "/dev/shm"} <= own.keys()
+    for path, bounds in own.items():
+        assert bounds.get("size") and bounds.get("nr_inodes"), path
 
 
 # 4. Another root.
