@@ -42,9 +42,14 @@ def test_an_old_kernel(start_server):
 
 def test_a_helper_for_core_dumps_that_no_limit_keeps_away(start_server):
     """core(5): only RLIMIT_CORE 1 does, and that is more than 0."""
+    warning = "kernel.core_pattern hands core dumps to a program"
+    with sysctl("kernel.core_pattern", "core"):
+        assert warning not in start_server().log()
     with sysctl("kernel.core_pattern", "|/bin/cat %p"):
         refused(start_server, "RLIMIT_CORE: ", "|/bin/cat %p", "LimitCORE=1",
                 wrapper=["prlimit", "--core=0"], user="single")
+        log = start_server().log()
+        assert warning in log and "(/bin/cat %p)" in log
         assert runs(start_server, wrapper=["prlimit", "--core=1"],
                     user="single")
         # Root raises it.
