@@ -14,8 +14,10 @@ from attack import attacks
 from attack import calls
 from attack import host_output
 from attack import on_host
+from attack import program_of
 from harness import jobs
 from harness import paths
+from harness.server import wait_until
 
 # Of an id of somebody else: one that is not mapped is no id at all.
 OTHER_ID = EINVAL if ONE_ID else EPERM
@@ -90,24 +92,58 @@ def test_no_privilege_is_gained(sandbox, attack, tmp_path):
 
 # 18. Set-id and capable programs.
 
-@pytest.mark.parametrize("mode", [0o4755, 0o2755, 0o6755])
-def test_an_own_set_id_program_gives_nothing(sandbox, mode):
-    script = f"cp /tmp/probe own && chmod {mode:o} own && ./own user"
-    with open(paths.PROBE, "rb") as file:
-        inputs = {"/tmp/probe": file.read()}
-    result = sandbox.shell(script, inputs=inputs)
-    assert json.loads(result.stdout.data) == {"done": 1000, "errno": 0}
+@pytest.fixture(scope="module")
+def set_id_folder(work_directory):
+    """Where set-id programs work, for the controls."""
+    parent, *_ = [folder for folder in (work_directory, paths.BUILD)
+                  if not os.statvfs(folder).f_flag & os.ST_NOSUID]
+    folder = tempfile.mkdtemp(dir=parent, prefix="privileged-")
+    os.chmod(folder, 0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def give(program, user, mode, **place):
+    """Makes a program another user's; in this order, chown(2)."""
+    os.chown(program, user, user, **place)
+    os.chmod(program, mode, **place)
+
+
+@pytest.mark.parametrize("mode, question", [
+    (0o4755, "user"), (0o2755, "group"), (0o6755, "user"), (0o6755, "group")])
+def test_an_own_set_id_program_gives_nothing(
+        sandbox, server, set_id_folder, mode, question):
+    """The program can make it its own user's only, which would give nothing
+    anyhow: here the host's root makes it another's, the next in its map."""
+    process = jobs.probe(limits=dict(wall_time=20))
+    process.argv[:] = [
+        "/bin/sh", "-c", "sleep 1000 & cp /tmp/probe new; mv new own;"
+        "until [ -u own ] || [ -g own ]; do /bin/true; done;"
+        f"exec ./own {question}"]
+    call = sandbox.api.start(process)
+    wait_until(lambda: program_of(server), 20)
+    work = os.open(f"/proc/{program_of(server)}/root/work", os.O_DIRECTORY)
+    try:
+        wait_until(lambda: "own" in os.listdir(work), 20)
+        user = os.stat("own", dir_fd=work).st_uid
+        give("own", user + 1, mode, dir_fd=work)
+    finally:
+        os.close(work)
+    control = os.path.join(set_id_folder, "own")
+    shutil.copy(paths.PROBE, control)
+    give(control, user + 1, mode)
+    assert json.loads(host_output(
+        "setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups",
+        control, question)) == {"done": user + 1, "errno": 0}
+    result = call.result().result.process
+    assert jobs.probe_report(result) == {"done": 1000, "errno": 0}
 
 
 @pytest.fixture(scope="module")
-def privileged_image(work_directory):
+def privileged_image(set_id_folder):
     """A root file system with programs that make others root."""
-    # The control needs a file system where such programs work.
-    parent, *_ = [folder for folder in (work_directory, paths.BUILD)
-                  if not os.statvfs(folder).f_flag & os.ST_NOSUID]
-    image = tempfile.mkdtemp(dir=parent, prefix="privileged-")
-    os.chmod(image, 0o755)
-    os.mkdir(os.path.join(image, "bin"))
+    image = os.path.join(set_id_folder, "image")
+    os.makedirs(os.path.join(image, "bin"))
     for name, mode in (("set-uid", 0o4755), ("set-gid", 0o2755),
                        ("capable", 0o755)):
         program = os.path.join(image, "bin", name)
@@ -117,8 +153,7 @@ def privileged_image(work_directory):
     os.setxattr(os.path.join(image, "bin", "capable"), "security.capability",
                 b"".join(word.to_bytes(4, "little")
                          for word in (0x2000001, 0x2000, 0, 0, 0)))
-    yield image
-    shutil.rmtree(image)
+    return image
 
 
 @pytest.mark.parametrize("program, question, gained, ordinary", [
