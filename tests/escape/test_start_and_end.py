@@ -182,6 +182,6 @@ def test_no_limit_is_the_starter_s(oddly_limited_starter):
             assert inside[name] == (limit, limit), name
             # Where nothing may be raised, these are 0 already.
             assert limits != (limit, limit) or limits == (0, 0), name
-        else:  # of addresses, data, what else the cgroup bounds: as outside
+        else:  # addresses, data, pages, locks, real time: nobody sets them
             assert inside[name] == limits, name
     assert not most
