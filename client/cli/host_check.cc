@@ -42,29 +42,49 @@ std::string StatusField(absl::string_view status, absl::string_view name) {
   return "";
 }
 
-HostFinding CheckPrivilege(const std::string& root) {
-  constexpr int kCapSysAdmin = 21;  // linux/capability.h
+// Numbers of linux/capability.h.
+constexpr int kCapSetgid = 6;
+constexpr int kCapSetuid = 7;
+constexpr int kCapSysAdmin = 21;
+constexpr int kCapSetfcap = 31;
+
+// Of this process, and so of a paddockd that its user starts.
+struct Rights {
+  std::string user;  // a number
+  uint64_t capabilities = 0;
+
+  bool Has(int capability) const { return capabilities >> capability & 1; }
+};
+
+std::optional<Rights> ReadRights(const std::string& root) {
   const std::string status = ReadText(root + "/proc/self/status").value_or("");
   const std::vector<std::string> uids =
       absl::StrSplit(StatusField(status, "Uid"), '\t');
-  uint64_t capabilities = 0;
-  const bool known =
-      uids.size() > 1 &&
-      absl::SimpleHexAtoi(StatusField(status, "CapEff"), &capabilities);
-  if (!known) {
+  Rights rights;
+  if (uids.size() < 2 || !absl::SimpleHexAtoi(StatusField(status, "CapEff"),
+                                              &rights.capabilities)) {
+    return std::nullopt;
+  }
+  rights.user = uids[1];
+  return rights;
+}
+
+HostFinding CheckPrivilege(const std::string& root) {
+  const std::optional<Rights> rights = ReadRights(root);
+  if (!rights) {
     return {HostState::kUnknown, "privilege", "/proc/self/status is not there"};
   }
   // Either way paddockd makes a user namespace of its own, where it may: that
   // is CheckNamespaces's to say.
-  if (uids[1] != "0") {
+  if (rights->user != "0") {
     return {HostState::kOk, "privilege",
-            absl::StrCat("you are user ", uids[1],
+            absl::StrCat("you are user ", rights->user,
                          "; the service can run as you, in a user namespace "
                          "and a cgroup of its own")};
   }
-  constexpr uint64_t kToMapIds = 1 << 6 | 1 << 7 | uint64_t{1} << 31;
-  if ((capabilities >> kCapSysAdmin & 1) == 0 &&
-      (capabilities & kToMapIds) != kToMapIds) {
+  const bool can_map_ids = rights->Has(kCapSetuid) && rights->Has(kCapSetgid) &&
+                           rights->Has(kCapSetfcap);
+  if (!rights->Has(kCapSysAdmin) && !can_map_ids) {
     return {HostState::kMissing, "privilege",
             "root without CAP_SYS_ADMIN, and without CAP_SETUID, CAP_SETGID "
             "and CAP_SETFCAP, which would do instead: deploy/CONTAINERS.md"};
@@ -87,10 +107,41 @@ HostFinding CheckKernel(const std::string& root) {
   return {HostState::kOk, "kernel", absl::StrCat("Linux ", release)};
 }
 
+constexpr const char* kNamespaces[] = {"cgroup", "ipc",  "mnt",  "net",
+                                       "pid",    "time", "user", "uts"};
+
+// The first line of a file below /proc/sys; empty if it is not there.
+std::string Setting(const std::string& root, absl::string_view path) {
+  return std::string(absl::StripAsciiWhitespace(
+      ReadText(absl::StrCat(root, "/proc/sys/", path)).value_or("")));
+}
+
+// What forbids user namespaces to all that lack CAP_SYS_ADMIN. Nothing of it
+// counts for who has it, nor for who is not known.
+std::optional<HostFinding> CheckUnprivilegedNamespaces(
+    const std::string& root) {
+  const std::optional<Rights> rights = ReadRights(root);
+  if (!rights || rights->Has(kCapSysAdmin)) return std::nullopt;
+  if (Setting(root, "kernel/unprivileged_userns_clone") == "0") {
+    return HostFinding{HostState::kMissing, "namespaces",
+                       "kernel.unprivileged_userns_clone is 0: user namespaces "
+                       "are for root with CAP_SYS_ADMIN alone; start the "
+                       "service so, or sysctl -w "
+                       "kernel.unprivileged_userns_clone=1"};
+  }
+  // Whether there is a profile for paddockd cannot be read without a right.
+  if (Setting(root, "kernel/apparmor_restrict_unprivileged_userns") == "1") {
+    return HostFinding{HostState::kUnknown, "namespaces",
+                       "kernel.apparmor_restrict_unprivileged_userns is 1: "
+                       "paddockd needs an AppArmor profile with `userns,`, or "
+                       "CAP_SYS_ADMIN, or a 0 there"};
+  }
+  return std::nullopt;
+}
+
 HostFinding CheckNamespaces(const std::string& root) {
   std::vector<std::string> missing;
-  for (const char* name :
-       {"cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts"}) {
+  for (const char* name : kNamespaces) {
     struct stat info;
     const std::string path = absl::StrCat(root, "/proc/self/ns/", name);
     if (lstat(path.c_str(), &info) != 0) missing.push_back(name);
@@ -100,14 +151,17 @@ HostFinding CheckNamespaces(const std::string& root) {
             absl::StrCat("this kernel has none of these kinds: ",
                          absl::StrJoin(missing, ", "))};
   }
-  const std::string most(absl::StripAsciiWhitespace(
-      ReadText(root + "/proc/sys/user/max_user_namespaces").value_or("")));
-  if (most == "0") {
-    return {HostState::kMissing, "namespaces",
-            "/proc/sys/user/max_user_namespaces is 0: user namespaces are "
-            "turned off; sysctl -w user.max_user_namespaces=15000"};
+  for (const char* name : kNamespaces) {
+    const std::string setting = absl::StrCat("max_", name, "_namespaces");
+    if (Setting(root, absl::StrCat("user/", setting)) == "0") {
+      return {
+          HostState::kMissing, "namespaces",
+          absl::StrCat("user.", setting, " is 0: namespaces of this kind ",
+                       "are turned off; sysctl -w user.", setting, "=15000")};
+    }
   }
-  return {HostState::kOk, "namespaces", "all eight kinds"};
+  return CheckUnprivilegedNamespaces(root).value_or(
+      HostFinding{HostState::kOk, "namespaces", "all eight kinds"});
 }
 
 struct CgroupMounts {
@@ -140,6 +194,10 @@ CgroupMounts FindCgroups(const std::string& root) {
   return mounts;
 }
 
+constexpr char kToHaveControllers[] =
+    "mount cgroup2 on /sys/fs/cgroup, and see that the kernel's command line "
+    "does not disable it";
+
 HostFinding CheckCgroups(const std::string& root) {
   const std::string filesystems =
       ReadText(root + "/proc/filesystems").value_or("");
@@ -147,24 +205,42 @@ HostFinding CheckCgroups(const std::string& root) {
     return {HostState::kMissing, "cgroups", "this kernel has no cgroup v2"};
   }
   const CgroupMounts mounts = FindCgroups(root);
-  std::vector<std::string> found, missing;
-  for (const char* name : {"memory", "pids", "cpu"}) {
-    if (mounts.v2.count(name) > 0) {
-      found.push_back(absl::StrCat(name, " (v2)"));
-    } else if (mounts.v1.count(name) > 0) {
-      found.push_back(absl::StrCat(name, " (v1)"));
-    } else {
-      missing.push_back(name);
-    }
+  const bool unified =
+      mounts.v2.count("memory") > 0 && mounts.v2.count("pids") > 0;
+  const std::set<std::string>& used = unified ? mounts.v2 : mounts.v1;
+  std::vector<std::string> missing, elsewhere;
+  for (const char* name : {"memory", "pids"}) {
+    if (used.count(name) > 0) continue;
+    (mounts.v2.count(name) > 0 ? elsewhere : missing).push_back(name);
   }
+  // With v2's two it is not needed: cpu.stat is there without a controller.
+  const bool on_v1 = !unified && missing.empty() && elsewhere.empty();
+  if (on_v1 && used.count("cpuacct") == 0) missing.push_back("cpuacct");
   if (!missing.empty()) {
-    return {HostState::kMissing, "cgroups",
-            absl::StrCat("no mounted hierarchy has the controller ",
-                         absl::StrJoin(missing, ", "),
-                         "; mount cgroup2 on /sys/fs/cgroup, and see that the "
-                         "kernel's command line does not disable it")};
+    return {
+        HostState::kMissing, "cgroups",
+        absl::StrCat("no mounted hierarchy has the controller ",
+                     absl::StrJoin(missing, ", "), "; ", kToHaveControllers)};
   }
-  return {HostState::kOk, "cgroups", absl::StrJoin(found, ", ")};
+  if (!elsewhere.empty()) {
+    return {HostState::kMissing, "cgroups",
+            absl::StrCat("of memory and pids ", elsewhere[0],
+                         " is on cgroup v2 and the other is on v1: have both "
+                         "on one, as with "
+                         "systemd.unified_cgroup_hierarchy=1 on the kernel's "
+                         "command line")};
+  }
+  const char* version = unified ? " (v2)" : " (v1)";
+  const std::string found = absl::StrCat("memory", version, ", pids", version);
+  if (used.count("cpu") == 0) {
+    return {HostState::kOptional, "cgroups",
+            absl::StrCat(found, "; no controller cpu", version,
+                         ": jobs that ask for fewer CPUs than the host has "
+                         "are refused, unless cgroup.degrade has cpus, and "
+                         "sandbox.cpu_weight is an error; to have it, ",
+                         kToHaveControllers)};
+  }
+  return {HostState::kOk, "cgroups", absl::StrCat(found, ", cpu", version)};
 }
 
 HostFinding CheckSeccomp(const std::string& root) {

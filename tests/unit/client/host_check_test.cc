@@ -10,6 +10,7 @@
 namespace paddock {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 // A host as `root` shows it, on which the service would run; each test takes
@@ -90,23 +91,107 @@ TEST_F(HostCheckTest, Namespaces) {
   Write("proc/sys/user/max_user_namespaces", "0\n");
   EXPECT_EQ(Find("namespaces").state, HostState::kMissing);
   Write("proc/sys/user/max_user_namespaces", "1\n");
+  EXPECT_EQ(Find("namespaces").state, HostState::kOk);
+  Write("proc/sys/user/max_net_namespaces", "0\n");
+  EXPECT_EQ(Find("namespaces").state, HostState::kMissing);
+  EXPECT_THAT(Find("namespaces").detail, HasSubstr("user.max_net_namespaces"));
+  Write("proc/sys/user/max_net_namespaces", "1\n");
   Remove("proc/self/ns/time");
   EXPECT_EQ(Find("namespaces").state, HostState::kMissing);
   EXPECT_THAT(Find("namespaces").detail, HasSubstr("time"));
 }
 
+// Whom a switch is for: Uid and CapEff of /proc/self/status.
+constexpr char kRoot[] = "Uid:\t0\t0\t0\t0\nCapEff:\t000001ffffffffff\n";
+constexpr char kUser[] = "Uid:\t7\t7\t7\t7\nCapEff:\t0000000000000000\n";
+// As containers give it.
+constexpr char kWeakRoot[] = "Uid:\t0\t0\t0\t0\nCapEff:\t00000000a80425fb\n";
+
+TEST_F(HostCheckTest, UserNamespacesForRootAlone) {
+  const std::string debian = "proc/sys/kernel/unprivileged_userns_clone";
+  for (const char* who : {kUser, kWeakRoot}) {
+    Write("proc/self/status", who);
+    Write(debian, "1\n");
+    EXPECT_EQ(Find("namespaces").state, HostState::kOk) << who;
+    Write(debian, "0\n");
+    EXPECT_EQ(Find("namespaces").state, HostState::kMissing) << who;
+    EXPECT_THAT(Find("namespaces").detail,
+                HasSubstr("kernel.unprivileged_userns_clone is 0"));
+  }
+  Write("proc/self/status", kRoot);
+  EXPECT_EQ(Find("namespaces").state, HostState::kOk);
+}
+
+TEST_F(HostCheckTest, UserNamespacesForProfilesAlone) {
+  const std::string ubuntu =
+      "proc/sys/kernel/apparmor_restrict_unprivileged_userns";
+  Write("proc/self/status", kUser);
+  Write(ubuntu, "0\n");
+  EXPECT_EQ(Find("namespaces").state, HostState::kOk);
+  Write(ubuntu, "1\n");
+  EXPECT_EQ(Find("namespaces").state, HostState::kUnknown);
+  EXPECT_THAT(Find("namespaces").detail, HasSubstr("AppArmor profile"));
+  Write("proc/self/status", kRoot);
+  EXPECT_EQ(Find("namespaces").state, HostState::kOk);
+}
+
+constexpr char kHybrid[] =
+    "30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"
+    "31 23 0:27 / /v1/memory rw shared:9 - cgroup cgroup rw,memory\n";
+constexpr char kV1Pids[] = "33 23 0:29 / /v1/pids rw - cgroup cgroup rw,pids\n";
+constexpr char kV1Cpu[] =
+    "32 23 0:28 / /v1/cpu rw shared:10 - cgroup cgroup rw,cpu,cpuacct\n";
+constexpr char kV1Cpuacct[] =
+    "32 23 0:28 / /v1/cpuacct rw - cgroup cgroup rw,cpuacct\n";
+
 TEST_F(HostCheckTest, CgroupControllersOfBothVersionsCount) {
-  Write("sys/fs/cgroup/cgroup.controllers", "pids\n");
+  EXPECT_EQ(Find("cgroups").detail, "memory (v2), pids (v2), cpu (v2)");
+  Write("sys/fs/cgroup/cgroup.controllers", "cpuset\n");
   EXPECT_EQ(Find("cgroups").state, HostState::kMissing);
-  EXPECT_THAT(Find("cgroups").detail, HasSubstr("memory, cpu"));
-  Write("proc/self/mountinfo",
-        "30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"
-        "31 23 0:27 / /v1/memory rw shared:9 - cgroup cgroup rw,memory\n"
-        "32 23 0:28 / /v1/cpu rw shared:10 - cgroup cgroup rw,cpu,cpuacct\n");
+  EXPECT_THAT(Find("cgroups").detail, HasSubstr("memory, pids"));
+  const std::string all = std::string(kHybrid) + kV1Pids + kV1Cpu;
+  Write("proc/self/mountinfo", all);
   EXPECT_EQ(Find("cgroups").state, HostState::kOk);
-  EXPECT_EQ(Find("cgroups").detail, "memory (v1), pids (v2), cpu (v1)");
+  EXPECT_EQ(Find("cgroups").detail, "memory (v1), pids (v1), cpu (v1)");
   Write("proc/filesystems", "nodev\ttmpfs\n");
   EXPECT_EQ(Find("cgroups").state, HostState::kMissing);
+}
+
+TEST_F(HostCheckTest, CgroupControllersOnOneVersion) {
+  Write("sys/fs/cgroup/cgroup.controllers", "pids\n");
+  Write("proc/self/mountinfo", std::string(kHybrid) + kV1Cpu);
+  EXPECT_EQ(Find("cgroups").state, HostState::kMissing);
+  EXPECT_THAT(Find("cgroups").detail, HasSubstr("pids is on cgroup v2"));
+}
+
+TEST_F(HostCheckTest, OnV1WhatTellsTheCpuTimeIsNeeded) {
+  Write("sys/fs/cgroup/cgroup.controllers", "\n");
+  Write("proc/self/mountinfo", std::string(kHybrid) + kV1Pids);
+  EXPECT_EQ(Find("cgroups").state, HostState::kMissing);
+  EXPECT_THAT(Find("cgroups").detail, HasSubstr("cpuacct"));
+}
+
+TEST_F(HostCheckTest, TheCpuControllerIsOptional) {
+  for (const char* lacking : {"memory", "pids"}) {
+    Write("sys/fs/cgroup/cgroup.controllers",
+          lacking == std::string("pids") ? "cpu memory\n" : "cpu pids\n");
+    EXPECT_EQ(Find("cgroups").state, HostState::kMissing);
+    EXPECT_THAT(Find("cgroups").detail,
+                HasSubstr(std::string("controller ") + lacking + ";"));
+  }
+  Write("sys/fs/cgroup/cgroup.controllers", "memory pids\n");
+  EXPECT_EQ(Find("cgroups").state, HostState::kOptional);
+  EXPECT_THAT(Find("cgroups").detail, AllOf(HasSubstr("no controller cpu (v2)"),
+                                            HasSubstr("cgroup.degrade")));
+  // The others' version counts.
+  Write("proc/self/mountinfo",
+        "30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n" +
+            std::string(kV1Cpu));
+  EXPECT_EQ(Find("cgroups").state, HostState::kOptional);
+  Write("sys/fs/cgroup/cgroup.controllers", "cpu\n");
+  Write("proc/self/mountinfo", std::string(kHybrid) + kV1Pids + kV1Cpuacct);
+  EXPECT_EQ(Find("cgroups").state, HostState::kOptional);
+  EXPECT_THAT(Find("cgroups").detail, HasSubstr("no controller cpu (v1)"));
 }
 
 TEST_F(HostCheckTest, Seccomp) {
