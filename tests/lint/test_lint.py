@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 
+import architecture
 import dependencies
 import text
 
@@ -44,6 +45,50 @@ def test_a_link_against_the_table_is_found():
     path = "server/jobs/CMakeLists.txt"
     assert dependencies.check_links(path, cmake.format("worker_sandbox"))
     assert not dependencies.check_links(path, cmake.format("worker_wire"))
+
+
+@pytest.mark.parametrize("line", [
+    "#if defined(__x86_64__)", "#ifdef __aarch64__", "#ifdef __s390__",
+    "call.arch == AUDIT_ARCH_X86_64", "x = SCMP_ARCH_X32;",
+    "header.e_machine != EM_X86_64", "syscall(__NR_openat2, 0);",
+    "syscall(435, &args);", "syscall( 435);", "#define SYS_clone3 435",
+    "syscall(SYS_open, path);", "call.nr == SYS_fork",
+    'asm volatile("int $0x80");', "__asm__(\"\");", "user_regs_struct regs;",
+    "context->uc_mcontext.gregs[REG_RIP]", "#include <cpuid.h>",
+    "#include <immintrin.h>", "#include <asm/unistd.h>",
+    'if (machine == "x86_64") {', '"aarch64-linux-gnu"',
+])
+def test_what_ties_to_one_architecture_is_found(line):
+    assert architecture.check("worker/sandbox/a.cc", f"{line}\n")
+
+
+@pytest.mark.parametrize("line", [
+    "syscall(SYS_clone3, &args, sizeof(args));", "call.nr == SYS_openat",
+    "syscall(SYS_openat2, root);", "uint32_t architecture;  // AUDIT_ARCH_*",
+    "// As __x86_64__ does.", '{"usr", "lib32", "libx32"}', "Pause(SYS_pidfd);",
+    "const int syscall_count = 3;", "#include <linux/landlock.h>",
+    "allowed.alarm(3);", "__arg__",
+])
+def test_what_every_architecture_has_is_not_found(line):
+    assert not architecture.check("worker/sandbox/a.cc", f"{line}\n")
+
+
+def test_flags_of_the_compiler_for_one_processor_are_found():
+    path = "worker/CMakeLists.txt"
+    assert architecture.check(path, "  PRIVATE -march=native)\n")
+    assert architecture.check(path, "  PRIVATE -O2 -m32)\n")
+    assert not architecture.check(path, "  PRIVATE -O2 -mfoo)  # -m32\n")
+
+
+@pytest.mark.parametrize("path, checked", [
+    ("worker/policy/a.cc", True), ("server/a.h", True),
+    ("client/CMakeLists.txt", True),
+    ("worker/policy/system_calls.cc", False),
+    ("worker/policy/system_calls.h", False), ("tests/probes/a.cc", False),
+    ("server/README.md", False),
+])
+def test_which_files_are_for_every_architecture(path, checked):
+    assert architecture.is_checked(path) == checked
 
 
 @pytest.mark.parametrize("line", [

@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 
 #include "worker/policy/rules.h"
+#include "worker/policy/system_calls.h"
 
 namespace paddock {
 namespace {
@@ -75,13 +76,6 @@ constexpr uint64_t kNamespaceFlags =
     CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWTIME;
 static_assert(kNamespaceFlags == (0x7e020000 | 0x80));
 
-// clone(2) has its flags first everywhere but where two arguments are swapped.
-#if defined(__s390__)
-constexpr int kCloneFlags = 1;
-#else
-constexpr int kCloneFlags = 0;
-#endif
-
 constexpr ArgumentRule kArgumentRules[] = {
     {"poll", kAllow, "less than a table", {IntIsIn(1, 0, kMostPolled)}},
     {"poll", kAllow, "a table", {IntIs(1, kMostPolled)}},
@@ -109,12 +103,12 @@ constexpr ArgumentRule kArgumentRules[] = {
     {"clone",
      kCounted,
      "record locks that outlive who made them",
-     {HasNone(kCloneFlags, kNamespaceFlags | CLONE_THREAD),
-      HasAll(kCloneFlags, CLONE_FILES)}},
+     {HasNone(kCloneFlagsArgument, kNamespaceFlags | CLONE_THREAD),
+      HasAll(kCloneFlagsArgument, CLONE_FILES)}},
     {"clone",
      kAllow,
      "processes and threads",
-     {HasNone(kCloneFlags, kNamespaceFlags)}},
+     {HasNone(kCloneFlagsArgument, kNamespaceFlags)}},
 
     {"personality", kAllow, "the default", {LongIs(0, 0)}},
     {"personality", kAllow, "asks, changes nothing", {LongIs(0, 0xffffffff)}},

@@ -18,6 +18,14 @@ std::optional<uint32_t> SystemCallNumber(uint32_t audit_arch,
 // Whether any architecture has a call of this name.
 bool IsSystemCallName(absl::string_view name);
 
+// Which argument of clone(2) has its flags: the first, but where the first two
+// are swapped.
+#if defined(__s390__)
+inline constexpr int kCloneFlagsArgument = 1;
+#else
+inline constexpr int kCloneFlagsArgument = 0;
+#endif
+
 }  // namespace paddock
 
 #endif  // PADDOCK_WORKER_POLICY_SYSTEM_CALLS_H_
