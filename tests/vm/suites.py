@@ -42,6 +42,7 @@ EVERYDAY = {
     "paddock_unit_base": None,
     "paddock_unit_policy": "FilterLoadTest.*",
     "paddock_unit_serving": "ConfineTest.*",
+    "paddock_unit_worker": "LandlockTest.*",
     "escape_exhaustion": "test_memory_of_processes",
     "e2e_without_privilege": "not test_unit_tests",
     "e2e_readme": "not test_quickstart_keeps",
