@@ -234,9 +234,11 @@ def test_a_v1_host_that_has_v2_mounted_nowhere(start_server, then):
     assert jobs.outcome_name(result.outcome) == "WALL_TIME_LIMIT_EXCEEDED"
     assert result.usage.peak_processes == 64
     # All of it: the shell outlives the one that the kernel chooses.
-    result = api.shell("/usr/bin/python3 -c 'bytearray(200 << 20)'; sleep 60",
-                       limits=dict(memory_bytes=64 << 20))
+    result = api.shell("/usr/bin/python3 -c 'bytearray(200 << 20)'; sleep 1000",
+                       limits=dict(memory_bytes=64 << 20, wall_time=scaled(20)))
     assert jobs.outcome_name(result.outcome) == "MEMORY_LIMIT_EXCEEDED"
+    assert jobs.limit_names(result) == {"MEMORY"}
+    assert jobs.seconds(result.usage.wall_time) < scaled(5)
     assert api.execute(half_a_cpu()).outcome == jobs.SUCCEEDED
     family = leftovers.descendants(server.pid)
     assert server.stop() == 0

@@ -16,6 +16,7 @@ from harness import host
 from harness import jobs
 from harness.jobs import MIB
 from harness.server import wait_until
+from harness.time_scale import scaled
 
 MEMORY = result_pb2.OUTCOME_MEMORY_LIMIT_EXCEEDED
 # The probe, as a program that a script can start.
@@ -136,11 +137,16 @@ def test_a_kill_of_its_own_at_the_memory_limit_is_a_signal(sandbox):
     assert not result.limits_hit
 
 
-@pytest.mark.parametrize("end", ["exit 0", "exit 3", "kill -11 $$"])
+@pytest.mark.parametrize("end", ["exit 0", "exit 3", "kill -11 $$",
+                                 "sleep 1000"])
 def test_the_memory_limit_cannot_be_talked_away(sandbox, end):
     result = sandbox.shell(f"/tmp/probe hog-heap {64 * MIB}; {end}",
-                           inputs=PROBE, limits=dict(memory_bytes=32 * MIB))
+                           inputs=PROBE, limits=dict(
+                               memory_bytes=32 * MIB, wall_time=scaled(20)))
     assert result.outcome == MEMORY
+    # By that limit, not by another one long after it.
+    assert jobs.limit_names(result) == {"MEMORY"}
+    assert jobs.seconds(result.usage.wall_time) < scaled(5)
 
 
 def test_a_handler_does_not_hide_the_cpu_limit(sandbox):
