@@ -127,7 +127,7 @@ class Captured:
         assert Scrape(server).total("paddock_worker_restarts_total") == 1
         assert "(incarnation 1)" in server.log()
         said, = (line for line in server.log().splitlines()
-                 if "] worker: " in line)
+                 if " error worker: " in line)
         assert words in said
 
 
