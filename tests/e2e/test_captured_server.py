@@ -7,6 +7,7 @@ What a worker refuses is shown by tests/sandbox/captured_server_test.cc.
 
 import ctypes
 import errno
+import fcntl
 import os
 import socket
 
@@ -18,6 +19,9 @@ from harness.metrics import Scrape
 from harness.server import wait_until
 from paddock.internal.v1 import channel_pb2
 
+F_SEAL_FUTURE_WRITE = 0x10  # which Python has no name for
+SEALS = (fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW |
+         F_SEAL_FUTURE_WRITE)
 _PIDFD_GETFD = 438  # pidfd_getfd(2), the same on every architecture
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -138,12 +142,64 @@ def test_the_worker_is_replaced(start_server, packet, words):
     captured.assert_replaced(words)
 
 
-def test_a_directory_for_a_memfd(start_server):
+def memfd_of(message, sealed):
+    made = os.memfd_create("message", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    assert os.write(made, message) == len(message)
+    if sealed:
+        fcntl.fcntl(made, fcntl.F_ADD_SEALS, SEALS)
+    return made
+
+
+def path_to(number):
+    """It may be sent on, and not be read."""
+    path = os.open(f"/proc/self/fd/{number}", os.O_PATH)
+    os.close(number)
+    return path
+
+
+# What is no sealed memfd, though a message in order is in the last two.
+FOR_A_MEMFD = {
+    "directory": lambda message: os.open("/", os.O_RDONLY | os.O_DIRECTORY),
+    "device": lambda message: os.open("/dev/zero", os.O_RDONLY),
+    "foreign_file_system": lambda message: os.open("/proc/version",
+                                                   os.O_RDONLY),
+    "unsealed": lambda message: memfd_of(message, sealed=False),
+    "path": lambda message: path_to(memfd_of(message, sealed=True)),
+}
+
+
+def send_for_a_memfd(channel, descriptor):
+    socket.send_fds(channel, [b"M"], [descriptor])
+    os.close(descriptor)
+
+
+@pytest.mark.parametrize("make", FOR_A_MEMFD.values(), ids=FOR_A_MEMFD.keys())
+def test_another_descriptor_for_a_memfd(start_server, make):
     captured = Captured(start_server({"workers": {"count": 1}}))
-    root = os.open("/", os.O_RDONLY | os.O_DIRECTORY)
-    socket.send_fds(captured.channel, [b"M"], [root])
-    os.close(root)
-    captured.assert_replaced("descriptor is not a")
+    message = cancel_of_no_run()[1:]
+    # The control: the same message is read where nobody can change it any more.
+    send_for_a_memfd(captured.channel, memfd_of(message, sealed=True))
+    assert captured.api.run("/bin/true").outcome == jobs.SUCCEEDED
+    send_for_a_memfd(captured.channel, make(message))
+    captured.assert_replaced("descriptor is not a sealed memfd")
+
+
+def test_a_second_run_while_one_is_running(start_server):
+    captured = Captured(start_server({"workers": {"count": 1}}))
+    server, api = captured.server, captured.api
+    call = api.start(jobs.make_process("/bin/sh", "-c", "sleep 2; echo done"))
+    wait_until(lambda: api.worker_states() == ["BUSY"], 10)
+    captured.channel.send(run_of(captured.info))
+    # To the worker that is the end of the server: nothing to say, and no error.
+    wait_until(lambda: leftovers.worker_pids(server) not in (
+        [], [captured.worker]), 10)
+    assert not call.done()
+    assert not leftovers.is_alive(captured.worker)
+    assert "worker 0 (incarnation 1) ended with exit status 0" in server.log()
+    assert Scrape(server).value(
+        "paddock_worker_restarts_total", reason="died") == 1
+    # The job that it ran is run again.
+    assert call.result().result.process.stdout.data == b"done\n"
 
 
 def test_a_run_in_order_is_begun(start_server):
