@@ -1,6 +1,7 @@
 """Runs test programs in the guest: inside.py PLAN.
 
-PLAN is a JSON file that suites.py writes. Prints a line for each program, all
+PLAN is a JSON file that suites.py writes: the programs, and the kernel that the
+guest must have, so that a figure is of the kernel it says. Prints a line for each program, all
 the output of those that failed, and last, for suites.py, a line "RESULT {...}".
 """
 
@@ -122,9 +123,14 @@ def run_program(program):
 def main():
     with open(sys.argv[1], encoding="utf-8") as file:
         plan = json.load(file)
-    print(f"Linux {os.uname().release}, {os.cpu_count()} CPU, "
+    release, wanted = os.uname().release, plan["kernel"]
+    print(f"Linux {release}, {os.cpu_count()} CPU, "
           f"{os.environ.get('VM_ACCELERATOR', 'no VM')}", flush=True)
-    results = [run_program(program) for program in plan]
+    if not release.startswith(f"{wanted}."):
+        print(f"FAIL: this kernel is {release}, and the plan is for {wanted}: "
+              "see KERNELS in suites.py", flush=True)
+        return 1
+    results = [run_program(program) for program in plan["programs"]]
     print("RESULT " + json.dumps(results), flush=True)
     return 0 if all(result["good"] for result in results) else 1
 

@@ -1,4 +1,5 @@
 """Every word of every filter chooses tests: a renamed test is not lost silently.
+And no suite runs by another kernel than the one it is said to run by.
 
 The filters are those of suites.py's EVERYDAY and those that ctest gives pytest
 (EXCEPT of paddock_pytest). Boots nothing.
@@ -9,6 +10,7 @@ import functools
 import os
 import re
 import subprocess
+import sys
 
 import pytest
 
@@ -114,6 +116,26 @@ def test_a_pattern_that_chooses_nothing_is_found():
     names = ["Suite.First", "Suite.Second"]
     assert idle_patterns("Suite.*:Other.*", names) == ["Other.*"]
     assert not idle_patterns("Suite.First:Suite.*", names)
+
+
+OWN_KERNEL = re.match(r"\d+\.\d+", os.uname().release)[0]
+
+
+@pytest.mark.parametrize("wanted, good", [
+    (OWN_KERNEL, True), ("0.1", False),
+    (OWN_KERNEL[:-1], False),  # the same beginning, as 6.1 has it of 6.12
+    (OWN_KERNEL + "0", False)])
+def test_a_plan_is_for_one_kernel(tmp_path, monkeypatch, wanted, good):
+    monkeypatch.setattr(suites, "OUTPUT", str(tmp_path))
+    monkeypatch.setitem(suites.KERNELS, wanted, ("bookworm", []))
+    suites.Machine(wanted, [], 10)
+    plan, = tmp_path.iterdir()
+    ran = subprocess.run([sys.executable, f"{suites.HERE}/inside.py", plan],
+                         stdout=subprocess.PIPE, text=True, check=False)
+    assert (ran.returncode == 0) == good
+    assert ("RESULT []" in ran.stdout) == good
+    said = f"this kernel is {os.uname().release}, and the plan is for {wanted}:"
+    assert (said in ran.stdout) != good
 
 
 def test_asking_for_the_tests_leaves_the_log_of_a_run(tmp_path):
