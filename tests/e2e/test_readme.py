@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from harness import accounting
 from harness import leftovers
 from harness import paths
 from harness.time_scale import scaled
@@ -120,3 +121,18 @@ def test_the_judge_sees_a_wrong_ending(server, tmp_path):
         check=False)
     assert done.returncode == 1
     assert "7 with another ending" in done.stdout, done.stdout
+
+
+def test_accounting_prints_true_figures():
+    """tests/bench/accounting, which tests/escape/README.md names."""
+    ran = subprocess.run(
+        [os.path.join(paths.ROOT, "tests", "bench", "accounting")],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        timeout=scaled(120), check=False)
+    assert ran.returncode == 0, ran.stdout
+    names = ["static program that does nothing", *(
+        workload.name for workload in accounting.CPU + accounting.MEMORY)]
+    for name in names:
+        assert re.search(rf"^{re.escape(name)}  +\d+\.\d{{3}} ", ran.stdout,
+                         re.MULTILINE), (name, ran.stdout)
+    assert "BEYOND THE TOLERANCE" not in ran.stdout, ran.stdout
