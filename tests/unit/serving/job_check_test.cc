@@ -58,7 +58,9 @@ TEST(JobCheckTest, SizeAtBothSidesOfItsBound) {
   input->resize(2 * kMaxRequestBytes - request.ByteSizeLong());
   EXPECT_THAT(WrongFields(request), IsEmpty());
   input->push_back('x');
-  EXPECT_THAT(WrongFields(request), ElementsAre("job"));
+  // The budget is 0, and inputs take memory: named too, as all is.
+  EXPECT_THAT(WrongFields(request),
+              ElementsAre("job", "job.process.limits.memory_bytes"));
 }
 
 TEST(JobCheckTest, ProcessOrStepsButNotBoth) {
