@@ -9,6 +9,7 @@ import ctypes
 import errno
 import fcntl
 import os
+import re
 import socket
 
 import pytest
@@ -190,14 +191,15 @@ def test_a_second_run_while_one_is_running(start_server):
     call = api.start(jobs.make_process("/bin/sh", "-c", "sleep 2; echo done"))
     wait_until(lambda: api.worker_states() == ["BUSY"], 10)
     captured.channel.send(run_of(captured.info))
-    # To the worker that is the end of the server: nothing to say, and no error.
+    # To the worker that is the end of the server; which, seeing that, may have it
+    # killed before it has ended by itself.
     wait_until(lambda: leftovers.worker_pids(server) not in (
         [], [captured.worker]), 10)
     assert not call.done()
     assert not leftovers.is_alive(captured.worker)
-    assert "worker 0 (incarnation 1) ended with exit status 0" in server.log()
-    assert Scrape(server).value(
-        "paddock_worker_restarts_total", reason="died") == 1
+    assert re.search(r"worker 0 \(incarnation 1\) "
+                     r"(ended with exit status 0|was killed)", server.log())
+    assert Scrape(server).total("paddock_worker_restarts_total") == 1
     # The job that it ran is run again.
     assert call.result().result.process.stdout.data == b"done\n"
 
