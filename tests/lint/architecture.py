@@ -79,10 +79,7 @@ def main():
     for path in TABLE:
         if not check(path, repository.read(path)):
             errors.append(f"{path}: knows of no architecture")
-    for line in errors:
-        print("error:", line)
-    print(f"{count} files, {len(errors)} errors")
-    return 1 if errors or not count else 0
+    return repository.report(count, errors)
 
 
 if __name__ == "__main__":

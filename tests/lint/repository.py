@@ -24,6 +24,15 @@ def read(path):
         return file.read()
 
 
+def report(count, errors):
+    """Prints what was found in `count` files; the exit status. No file at all is
+    an error: nothing was looked at."""
+    for line in errors:
+        print("error:", line)
+    print(f"{count} files, {len(errors)} errors")
+    return 1 if errors or not count else 0
+
+
 def shell_scripts():
     """Yields the files that a shell reads, by name or by first line."""
     for path in files():

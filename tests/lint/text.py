@@ -62,10 +62,7 @@ def main():
         count += 1
     for line in warnings:
         print("warning:", line)
-    for line in errors:
-        print("error:", line)
-    print(f"{count} files, {len(errors)} errors")
-    return 1 if errors or not count else 0
+    return repository.report(count, errors)
 
 
 if __name__ == "__main__":
