@@ -1,6 +1,7 @@
 #include "worker/worker_loop.h"
 
 #include <poll.h>
+#include <sched.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -272,6 +273,9 @@ absl::Status WorkerLoop::HandleRun(internal::v1::RunRequest* request) {
     }
     sent = SendFinished(request->run_id(),
                         ToProcessResult(spec, std::move(report)), memory_held);
+    // The kernel likes to wake a socket's reader on the sender's CPU, where it
+    // would wait for the burial below.
+    sched_yield();
   }
   // Which the answer need not wait for.
   Bury(std::move(program).TakeParts());
