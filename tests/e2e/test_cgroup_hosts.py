@@ -16,6 +16,7 @@ from harness import leftovers
 from harness import own_cgroup
 from harness.server import StartFailed
 from harness.server import WITH_FEW_CAPABILITIES
+from harness.server import wait_until
 from harness.time_scale import scaled
 
 NONE = enforcement_pb2.ENFORCEMENT_STATE_NONE
@@ -110,10 +111,16 @@ def test_what_nothing_works_without_is_named_at_start(group, start_server,
                   cgroup=group_with(group, *present))
 
 
+def processes_in(group):
+    with open(f"{group}/cgroup.procs", encoding="ascii") as file:
+        return file.read().split()
+
+
 def test_company_in_the_group_is_named(group, start_server):
-    with subprocess.Popen(["/bin/sleep", "600"],
-                          preexec_fn=lambda: own_cgroup.enter(group)) as other:
+    with subprocess.Popen([*own_cgroup.entering(group),
+                           "/bin/sleep", "600"]) as other:
         try:
+            wait_until(lambda: str(other.pid) in processes_in(group), 10)
             start_refused(start_server, str(other.pid), "Delegate=yes",
                           cgroup=group)
         finally:

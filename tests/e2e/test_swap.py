@@ -50,8 +50,8 @@ def limited_group():
 
 def probe_in(group, *arguments):
     done = subprocess.run(
-        [paths.PROBE, *map(str, arguments)], stdout=subprocess.PIPE,
-        preexec_fn=lambda: own_cgroup.enter(group), check=True)
+        [*own_cgroup.entering(group), paths.PROBE, *map(str, arguments)],
+        stdout=subprocess.PIPE, check=True)
     return json.loads(done.stdout)
 
 

@@ -106,16 +106,20 @@ def host_output(*command, **options):
                           start_new_session=True, **options).stdout
 
 
-def on_host(*arguments, new="", prepare="", **options):
+def on_host(*arguments, new="", prepare="", terminal=None, **options):
     """The control: the probe's report where nothing stops it.
 
     `new` has letters of unshare(1) for the namespaces that the control gets of
     its own where it would do harm: "m" mounts, "p" pids, "u" names ...
-    `prepare`: what a shell does in them first.
+    `prepare`: what a shell does in them first. `terminal`: a descriptor of the
+    one that controls it, and is its stdin.
     """
     wrapper = [f"-{letter}" for letter in new]
     if wrapper:
         wrapper = ["unshare", *wrapper, *(["--fork"] if "p" in new else [])]
+    if terminal is not None:
+        wrapper += ["setsid", "--ctty", "--wait"]
+        options["stdin"] = terminal
     if prepare:
         wrapper += ["sh", "-ec", f'{prepare}; exec "$@"', "sh"]
     output = host_output(*wrapper, paths.PROBE, *arguments, **options)

@@ -2,13 +2,11 @@
 
 from errno import (EBADF, EFAULT, EINVAL, ENODEV, ENOENT, ENOEXEC, ENOKEY,
                    ENOPROTOOPT, ENOSYS, ENOTTY, EOPNOTSUPP, EPERM, ESRCH)
-import fcntl
 import os
 import pty
 import re
 import struct
 import subprocess
-import termios
 
 import pytest
 
@@ -190,9 +188,7 @@ def test_no_terminal_is_typed_into(
     line = f"ioctl 0 {high | request_number} {argument}"
     master, slave = pty.openpty()
 
-    def take_terminal():
-        fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
-    control = on_host("calls", line, stdin=slave, preexec_fn=take_terminal)
+    control = on_host("calls", line, terminal=slave)
     os.close(master)
     os.close(slave)
     assert control["errno"] == (

@@ -11,6 +11,7 @@ import os
 import re
 import select
 import signal
+import subprocess
 import sys
 import time
 import traceback
@@ -94,12 +95,25 @@ def read_until(source, deadline):
     return output, False
 
 
+def explain_hang(pid, source):
+    """What it printed since, and what the machine was doing: of a program that
+    is killed nothing else would tell."""
+    state = subprocess.run(
+        ["ps", "-eo", "pid,ppid,stat,etimes,wchan:24,args", "--forest"],
+        capture_output=True, check=False, timeout=60).stdout
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGABRT)  # pytest prints where each thread is
+    output, _ = read_until(source, time.monotonic() + 60)
+    return output + b"\n" + state
+
+
 def run_program(program):
     """{"name", "passed", "skipped", "failed", "seconds", "good"}."""
     begin = time.monotonic()
     pid, source = start(program)
     output, in_time = read_until(source, begin + program["timeout"])
     if not in_time:
+        output += explain_hang(pid, source)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGKILL)
     os.close(source)

@@ -74,11 +74,13 @@ def remove_all(directory):
         os.rmdir(folder)
 
 
-def enter(directory):
-    """Moves this process into `directory`; in a child, before exec."""
-    if directory is not None:
-        with open(f"{directory}/cgroup.procs", "w", encoding="ascii") as file:
-            file.write("0")
+def entering(directory):
+    """A wrapper that runs a command in `directory`, or where it is started if
+    that is None."""
+    if directory is None:
+        return []
+    return ["sh", "-ec", 'echo 0 >"$1/cgroup.procs"; shift; exec "$@"', "sh",
+            directory]
 
 
 def remove(directory):

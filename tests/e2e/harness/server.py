@@ -1,10 +1,8 @@
 """Starts a real paddockd for tests and ends it, by its pid."""
 
-import ctypes
 import json
 import os
 import select
-import signal
 import subprocess
 import time
 import urllib.request
@@ -25,14 +23,10 @@ WITH_FEW_CAPABILITIES = [
     "--inh-caps=-all", "--"]
 READY_SECONDS = scaled(30)
 STOP_SECONDS = scaled(40)
-_PR_SET_PDEATHSIG = 1
-_LIBC = ctypes.CDLL(None, use_errno=True)
-
-
-def _prepare_child(cgroup):
-    # A test process that is killed must not leave a daemon behind.
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    own_cgroup.enter(cgroup)
+# A test process that is killed must not leave a daemon behind. Not preexec_fn:
+# what runs between fork and exec may wait for ever for a lock that one of gRPC's
+# threads held.
+_DIE_WITH_ME = ["setpriv", "--pdeathsig", "TERM", "--"]
 
 
 def base_config(directory):
@@ -106,11 +100,11 @@ class Server:
         reader, writer = os.pipe()
         with open(self.log_file, "ab") as log:
             self._process = subprocess.Popen(
-                [*self._wrapper, paths.PADDOCKD, "--config", self.config_file,
+                [*_DIE_WITH_ME, *own_cgroup.entering(self._cgroup),
+                 *self._wrapper, paths.PADDOCKD, "--config", self.config_file,
                  "--ready-fd", str(writer), *self._arguments],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                pass_fds=[writer], env=self._environment,
-                preexec_fn=lambda: _prepare_child(self._cgroup))
+                pass_fds=[writer], env=self._environment)
         leftovers.started_pids.add(self._process.pid)
         os.close(writer)
         with os.fdopen(reader, "rb") as file:
