@@ -1,6 +1,7 @@
 #include "client/cli/host_check.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstdint>
 #include <cstdio>
@@ -15,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 
 namespace paddock {
 namespace {
@@ -198,6 +200,21 @@ constexpr char kToHaveControllers[] =
     "mount cgroup2 on /sys/fs/cgroup, and see that the kernel's command line "
     "does not disable it";
 
+// Whether who is not root may make groups below the one he is in: that it is
+// his and has the controllers, cgroups(7), "Cgroups delegation".
+bool IsDelegated(const std::string& root, const CgroupMounts& mounts) {
+  std::string own;
+  const std::string table = ReadText(root + "/proc/self/cgroup").value_or("");
+  for (absl::string_view line : absl::StrSplit(table, '\n')) {
+    if (absl::ConsumePrefix(&line, "0::")) own = std::string(line);
+  }
+  const std::string group = absl::StrCat(root, mounts.v2_mount, own);
+  const std::set<std::string> controllers =
+      Words(ReadText(group + "/cgroup.controllers").value_or(""));
+  return controllers.count("memory") > 0 && controllers.count("pids") > 0 &&
+         access((group + "/cgroup.subtree_control").c_str(), W_OK) == 0;
+}
+
 HostFinding CheckCgroups(const std::string& root) {
   const std::string filesystems =
       ReadText(root + "/proc/filesystems").value_or("");
@@ -232,6 +249,15 @@ HostFinding CheckCgroups(const std::string& root) {
   }
   const char* version = unified ? " (v2)" : " (v1)";
   const std::string found = absl::StrCat("memory", version, ", pids", version);
+  const std::optional<Rights> rights = ReadRights(root);
+  if (unified && rights && rights->user != "0" && !IsDelegated(root, mounts)) {
+    return {HostState::kUnknown, "cgroups",
+            absl::StrCat(found,
+                         "; but the group you are in is not delegated to you: "
+                         "start the service in one that is, by its user unit "
+                         "or `systemd-run --user --scope -p Delegate=yes "
+                         "paddockd ...`")};
+  }
   if (used.count("cpu") == 0) {
     return {HostState::kOptional, "cgroups",
             absl::StrCat(found, "; no controller cpu", version,

@@ -92,8 +92,8 @@ absl::Status NotWritable(const CgroupHierarchy& hierarchy,
   switch (ErrnoOf(status)) {
     case EROFS:
       help =
-          "is mounted read-only here. Mount it writable: a container needs a "
-          "cgroup namespace with a writable mount of its own (podman "
+          "is mounted read-only here. Mount it writable: a container needs one "
+          "of its own, and for cgroup v2 a cgroup namespace with it (podman "
           "--security-opt unmask=/sys/fs/cgroup; docker --tmpfs "
           "/sys/fs/cgroup, which leaves it to paddockd, or since 28.0 "
           "--security-opt writable-cgroups=true; in config.json \"rw\")";

@@ -144,6 +144,17 @@ absl::Status MapOwnIdsOnly(uid_t uid, gid_t gid) {
                         absl::StrCat("0 ", gid, " 1"));
 }
 
+// Hosts whose AppArmor restricts user namespaces let anyone make one, and give
+// him no capability in it.
+absl::Status WhyPowerless(const absl::Status& status) {
+  const int error = ErrnoOf(status);
+  if (error != EPERM && error != EACCES) return status;
+  return absl::FailedPreconditionError(absl::StrCat(
+      "paddockd was started without root, and may do nothing in the user "
+      "namespace that it made (",
+      status.message(), "): ", WhyForbidden(error), ". Or start it as root"));
+}
+
 SubordinateIds ReadSubordinateIds(const char* path, uid_t uid) {
   const auto file = ReadFileAt(AT_FDCWD, path);
   return file.ok() ? FindSubordinateIds(*file, NameOf(uid), uid)
@@ -257,9 +268,13 @@ absl::Status EnterOwnUserNamespace() {
         "/etc/subuid; then programs run under one id"));
   }
   // A host without newuidmap still runs programs, under one id.
-  if (mapped != 0) RETURN_IF_ERROR(MapOwnIdsOnly(uid, gid));
+  if (mapped != 0) {
+    const absl::Status status = MapOwnIdsOnly(uid, gid);
+    if (!status.ok()) return WhyPowerless(status);
+  }
   if (setresgid(0, 0, 0) != 0 || setresuid(0, 0, 0) != 0) {
-    return ErrnoStatus(errno, "becoming root of the own user namespace");
+    return WhyPowerless(
+        ErrnoStatus(errno, "becoming root of the own user namespace"));
   }
   return absl::OkStatus();
 }

@@ -188,28 +188,36 @@ def test_sockets_that_nothing_watches(start_server, missing):
     assert api.run("/bin/true", **loopback).outcome == jobs.SUCCEEDED
 
 
-APPARMOR = """
-abi <abi/3.0>,
-profile paddock-tests flags=(attach_disconnected) {
-  capability, network, file, signal, ptrace, unix, dbus,
-  umount, pivot_root,
-  deny mount fstype=proc,
-}
-"""
-
-
-@pytest.fixture(name="profile")
-def _profile():
-    """An AppArmor profile that forbids what containers' profiles do."""
+@contextlib.contextmanager
+def apparmor_profile(rules):
+    """A wrapper that runs a command under a profile with these."""
     host.show_apparmor()
+    name = "paddock-tests"
+    text = (f"abi <abi/3.0>,\nprofile {name} flags=(attach_disconnected) "
+            f"{{ {rules} }}\n")
     for option in ("--replace", "--remove"):
         subprocess.run(["apparmor_parser", option, "--skip-cache"],
-                       input=APPARMOR, text=True, check=True)
+                       input=text, text=True, check=True)
         if option == "--replace":
-            yield "paddock-tests"
+            yield ["aa-exec", "-p", name, "--"]
 
 
-def test_an_apparmor_profile(start_server, profile):
-    refused(start_server, f'the security profile "{profile}" confines',
-            "apparmor=unconfined",
-            wrapper=["aa-exec", "-p", profile, "--"])
+ALL_BUT_MOUNTS = ("network, file, signal, ptrace, unix, dbus, umount, "
+                  "pivot_root,")
+
+
+def test_an_apparmor_profile_as_of_containers(start_server):
+    with apparmor_profile(f"capability, {ALL_BUT_MOUNTS} "
+                          "deny mount fstype=proc,") as wrapper:
+        refused(start_server, 'the security profile "paddock-tests" confines',
+                "apparmor=unconfined", wrapper=wrapper)
+
+
+@pytest.mark.parametrize("user", ["single", "range"])
+def test_user_namespaces_without_capabilities(start_server, user):
+    """As Ubuntu's AppArmor has it for programs without a profile."""
+    with apparmor_profile(f"{ALL_BUT_MOUNTS} mount,") as wrapper:
+        refused(start_server, "may do nothing in the user namespace",
+                "security module", wrapper=wrapper, user=user)
+    with apparmor_profile(f"capability, {ALL_BUT_MOUNTS} mount,") as wrapper:
+        assert runs(start_server, wrapper=wrapper, user=user)

@@ -171,6 +171,24 @@ TEST_F(HostCheckTest, OnV1WhatTellsTheCpuTimeIsNeeded) {
   EXPECT_THAT(Find("cgroups").detail, HasSubstr("cpuacct"));
 }
 
+TEST_F(HostCheckTest, AUserNeedsADelegatedGroup) {
+  Write("proc/self/cgroup", "0::/user.slice\n");
+  Write("sys/fs/cgroup/user.slice/cgroup.controllers", "cpu memory pids\n");
+  Write("sys/fs/cgroup/user.slice/cgroup.subtree_control", "");
+  EXPECT_EQ(Find("cgroups").state, HostState::kOk);
+  Write("proc/self/status", "Uid:\t1000\t1000\t1000\t1000\nCapEff:\t00\n");
+  EXPECT_EQ(Find("cgroups").state, HostState::kOk);
+  Write("sys/fs/cgroup/user.slice/cgroup.controllers", "memory\n");
+  EXPECT_EQ(Find("cgroups").state, HostState::kUnknown);
+  EXPECT_THAT(Find("cgroups").detail, HasSubstr("Delegate=yes"));
+  Write("sys/fs/cgroup/user.slice/cgroup.controllers", "memory pids\n");
+  Remove("sys/fs/cgroup/user.slice/cgroup.subtree_control");
+  EXPECT_EQ(Find("cgroups").state, HostState::kUnknown);
+  // Root makes groups anywhere.
+  Write("proc/self/status", "Uid:\t0\t0\t0\t0\nCapEff:\t00\n");
+  EXPECT_EQ(Find("cgroups").state, HostState::kOk);
+}
+
 TEST_F(HostCheckTest, TheCpuControllerIsOptional) {
   for (const char* lacking : {"memory", "pids"}) {
     Write("sys/fs/cgroup/cgroup.controllers",
