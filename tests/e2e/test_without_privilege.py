@@ -1,4 +1,4 @@
-"""What needs no privilege at all: unit tests, and the client."""
+"""What needs no privilege at all: building, unit tests, and the client."""
 
 from concurrent import futures
 import os
@@ -52,6 +52,25 @@ def test_nobody_is_nobody():
     assert "Uid:\t65534\t65534\t65534\t65534\n" in done.stdout
     assert "CapBnd:\t0000000000000000\n" in done.stdout
     assert "Permission denied" in done.stdout
+
+
+def test_building(tmp_path):
+    """Every kind of step: compiling and linking, and all that generates code."""
+    build = tmp_path / "build"
+    build.mkdir()
+    # pytest makes the folders above for root alone.
+    os.chown(build, 65534, 65534)
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        os.chmod(folder, 0o755)
+
+    def succeed(*command):
+        done = run_as_nobody(*command, cwd=paths.ROOT,
+                             environment={"CCACHE_DISABLE": "1"})
+        assert done.returncode == 0, done.stdout[-4000:]
+    succeed("cmake", "--preset", "dev", "-B", build)
+    succeed("cmake", "--build", build, "--target", "probe", "proto_headers",
+            "e2e_stubs", "unit_client_stubs")
+    assert run_as_nobody(build / "bin" / "probe").stdout
 
 
 def test_unit_tests():

@@ -45,7 +45,7 @@ EVERYDAY = {
     "paddock_unit_serving": "ConfineTest.*",
     "paddock_unit_worker": "LandlockTest.*",
     "escape_exhaustion": "test_memory_of_processes",
-    "e2e_without_privilege": "not test_unit_tests",
+    "e2e_without_privilege": "not (test_unit_tests or test_building)",
     "e2e_readme": "not (test_quickstart_keeps or test_accounting)",
 }
 # Some 15 minutes on two CPUs that do nothing else; more before it counts as
