@@ -4,6 +4,8 @@
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
@@ -167,6 +169,60 @@ int HoldWatchers() {
 }
 int SeekWatchers() { return OneWatcher() == EMFILE ? 0 : ENOENT; }
 
+// Descriptors in messages that nobody receives: unix(7), ETOOMANYREFS.
+int SendDescriptors(int socket, int descriptor, int count) {
+  constexpr int kMost = 253;  // SCM_MAX_FD
+  alignas(cmsghdr) char control[CMSG_SPACE(kMost * sizeof(int))] = {};
+  char byte = 0;
+  iovec iov = {&byte, 1};
+  msghdr message = {};
+  message.msg_iov = &iov;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = CMSG_SPACE(count * sizeof(int));
+  cmsghdr* header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(count * sizeof(int));
+  for (int i = 0; i < count; ++i) {
+    memcpy(CMSG_DATA(header) + i * sizeof(int), &descriptor, sizeof(int));
+  }
+  return ErrnoUnless(sendmsg(socket, &message, MSG_DONTWAIT) == 1);
+}
+int Fly(int count, int messages) {
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
+    return errno;
+  }
+  int error = 0;
+  for (int i = 0; i < messages && error == 0; ++i) {
+    error = SendDescriptors(ends[0], STDERR_FILENO, count);
+  }
+  return error;
+}
+int HoldFlight() {
+  const int error = Fly(253, 100);
+  return error == ETOOMANYREFS ? 0 : error == 0 ? EMFILE : error;
+}
+int SeekFlight() { return Fly(1, 1) == ETOOMANYREFS ? 0 : ENOENT; }
+
+// fs.epoll.max_user_watches: epoll(7).
+int OneWatch(int epoll) {
+  const int file = eventfd(0, EFD_CLOEXEC);
+  epoll_event event = {};
+  return ErrnoUnless(file >= 0 &&
+                     epoll_ctl(epoll, EPOLL_CTL_ADD, file, &event) == 0);
+}
+int HoldWatches() {
+  const int epoll = epoll_create1(EPOLL_CLOEXEC);
+  int error = 0;
+  while (error == 0) error = OneWatch(epoll);
+  return error == ENOSPC ? 0 : error;
+}
+int SeekWatches() {
+  return OneWatch(epoll_create1(EPOLL_CLOEXEC)) == ENOSPC ? 0 : ENOENT;
+}
+
 struct Meeting {
   const char* kind;
   int (*hold)();
@@ -187,6 +243,8 @@ constexpr Meeting kMeetings[] = {
     {"pipes", HoldPipes, SeekPipes},
     {"signals", HoldSignals, SeekSignals},
     {"watchers", HoldWatchers, SeekWatchers},
+    {"flight", HoldFlight, SeekFlight},
+    {"watches", HoldWatches, SeekWatches},
 };
 
 const Meeting* Find(const char* kind) {
