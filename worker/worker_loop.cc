@@ -279,6 +279,7 @@ absl::Status WorkerLoop::HandleRun(internal::v1::RunRequest* request) {
   }
   // Which the answer need not wait for.
   Bury(std::move(program).TakeParts());
+  RETURN_IF_ERROR(protocol_error_);
   if (!memory_held || !sent.ok() || channel_closed_) return sent;
   while (TooMuchIsDead()) TearDownOne();
   internal::v1::WorkerMessage free;
@@ -306,6 +307,13 @@ bool WorkerLoop::CancelledDuringRun(uint64_t run_id) {
   }
   // Closed, or something that has no place here: either way this is the end.
   channel_closed_ = true;
+  if (status.ok()) {
+    protocol_error_ = absl::InvalidArgumentError(
+        "the server broke the protocol: nothing but a cancel may come while a "
+        "program runs");
+  } else if (!absl::IsUnavailable(status)) {
+    protocol_error_ = status;
+  }
   return true;
 }
 

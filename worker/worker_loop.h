@@ -69,6 +69,7 @@ class WorkerLoop {
   bool first_build_ = true;
   int build_failures_in_a_row_ = 0;
   bool channel_closed_ = false;
+  absl::Status protocol_error_;  // of what came while a program ran
 };
 
 }  // namespace paddock

@@ -198,7 +198,8 @@ def test_a_second_run_while_one_is_running(start_server):
     assert not call.done()
     assert not leftovers.is_alive(captured.worker)
     assert re.search(r"worker 0 \(incarnation 1\) "
-                     r"(ended with exit status 0|was killed)", server.log())
+                     r"(ended with exit status 1|was killed)", server.log())
+    assert "nothing but a cancel may come while a program runs" in server.log()
     assert Scrape(server).total("paddock_worker_restarts_total") == 1
     # The job that it ran is run again.
     assert call.result().result.process.stdout.data == b"done\n"
