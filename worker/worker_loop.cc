@@ -85,7 +85,7 @@ absl::Status WorkerLoop::Serve() {
     warm_.pop_front();
     TearDownOne();
   }
-  return absl::OkStatus();
+  return protocol_error_;
 }
 
 absl::Status WorkerLoop::SendReady() {
@@ -279,7 +279,6 @@ absl::Status WorkerLoop::HandleRun(internal::v1::RunRequest* request) {
   }
   // Which the answer need not wait for.
   Bury(std::move(program).TakeParts());
-  RETURN_IF_ERROR(protocol_error_);
   if (!memory_held || !sent.ok() || channel_closed_) return sent;
   while (TooMuchIsDead()) TearDownOne();
   internal::v1::WorkerMessage free;
