@@ -18,6 +18,7 @@
 
 #include "tests/probes/burn.h"
 #include "tests/probes/probe.h"
+#include "tests/probes/send_descriptors.h"
 
 namespace paddock_probe {
 namespace {
@@ -95,23 +96,6 @@ int FloodBoth(char** /*arguments*/) {
   return 1;
 }
 
-int SendDescriptor(int socket, int descriptor) {
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  char byte = 0;
-  iovec iov = {&byte, 1};
-  msghdr message = {};
-  message.msg_iov = &iov;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof(control);
-  cmsghdr* header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof(int));
-  memcpy(CMSG_DATA(header), &descriptor, sizeof(int));
-  return sendmsg(socket, &message, MSG_DONTWAIT) == 1 ? 0 : errno;
-}
-
 int OpenNull() { return open("/dev/null", O_RDONLY | O_CLOEXEC); }
 
 // The end of a full pipe that keeps it alive.
@@ -132,12 +116,12 @@ int KeepInFlight(int64_t count, int (*make)()) {
   for (int64_t i = 0; i < count; ++i) {
     const int file = make();
     if (file < 0) return Report(i, errno);
-    int error = ends[0] < 0 ? EAGAIN : SendDescriptor(ends[0], file);
+    int error = ends[0] < 0 ? EAGAIN : SendDescriptors(ends[0], file, 1);
     if (error == EAGAIN) {  // full
       if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends) != 0) {
         return Report(i, errno);
       }
-      error = SendDescriptor(ends[0], file);
+      error = SendDescriptors(ends[0], file, 1);
     }
     if (error != 0) return Report(i, error);
     close(file);
@@ -170,7 +154,7 @@ int ChainSockets(char** arguments) {
     }
     const bool last = i + 1 == count;
     for (const int file : {inner, last ? ends[1] : -1}) {
-      const int error = file < 0 ? 0 : SendDescriptor(ends[0], file);
+      const int error = file < 0 ? 0 : SendDescriptors(ends[0], file, 1);
       if (error != 0) return Report(i, error);
     }
     close(inner);

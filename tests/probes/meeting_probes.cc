@@ -27,6 +27,7 @@
 
 #include "tests/probes/burn.h"
 #include "tests/probes/probe.h"
+#include "tests/probes/send_descriptors.h"
 
 namespace paddock_probe {
 namespace {
@@ -170,25 +171,6 @@ int HoldWatchers() {
 int SeekWatchers() { return OneWatcher() == EMFILE ? 0 : ENOENT; }
 
 // Descriptors in messages that nobody receives: unix(7), ETOOMANYREFS.
-int SendDescriptors(int socket, int descriptor, int count) {
-  constexpr int kMost = 253;  // SCM_MAX_FD
-  alignas(cmsghdr) char control[CMSG_SPACE(kMost * sizeof(int))] = {};
-  char byte = 0;
-  iovec iov = {&byte, 1};
-  msghdr message = {};
-  message.msg_iov = &iov;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = CMSG_SPACE(count * sizeof(int));
-  cmsghdr* header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(count * sizeof(int));
-  for (int i = 0; i < count; ++i) {
-    memcpy(CMSG_DATA(header) + i * sizeof(int), &descriptor, sizeof(int));
-  }
-  return ErrnoUnless(sendmsg(socket, &message, MSG_DONTWAIT) == 1);
-}
 int Fly(int count, int messages) {
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
@@ -201,7 +183,7 @@ int Fly(int count, int messages) {
   return error;
 }
 int HoldFlight() {
-  const int error = Fly(253, 100);
+  const int error = Fly(kMostDescriptors, 100);
   return error == ETOOMANYREFS ? 0 : error == 0 ? EMFILE : error;
 }
 int SeekFlight() { return Fly(1, 1) == ETOOMANYREFS ? 0 : ENOENT; }
