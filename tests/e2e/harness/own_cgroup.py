@@ -79,7 +79,7 @@ def entering(directory):
     that is None."""
     if directory is None:
         return []
-    return ["sh", "-ec", 'echo 0 >"$1/cgroup.procs"; shift; exec "$@"', "sh",
+    return ["/bin/sh", "-ec", 'echo 0 >"$1/cgroup.procs"; shift; exec "$@"', "sh",
             directory]
 
 

@@ -26,7 +26,7 @@ STOP_SECONDS = scaled(40)
 # A test process that is killed must not leave a daemon behind. Not preexec_fn:
 # what runs between fork and exec may wait for ever for a lock that one of gRPC's
 # threads held.
-_DIE_WITH_ME = ["setpriv", "--pdeathsig", "TERM", "--"]
+_DIE_WITH_ME = ["/usr/bin/setpriv", "--pdeathsig", "TERM", "--"]
 
 
 def base_config(directory):
