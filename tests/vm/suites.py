@@ -47,6 +47,11 @@ EVERYDAY = {
     "escape_exhaustion": "test_memory_of_processes",
     "e2e_without_privilege": "not (test_unit_tests or test_building)",
     "e2e_readme": "not (test_quickstart_keeps or test_accounting)",
+    # What no kernel decides: the words at start, one by one, for each need.
+    "e2e_docker": "not named_at_start",
+    "e2e_podman_users": "not named_at_start",
+    "e2e_container_needs": "not (test_a_system_call or what_else_is_needed"
+                           " or without_its_options)",
 }
 # Some 15 minutes on two CPUs that do nothing else; more before it counts as
 # hanging, because slower ones take half as long again.
