@@ -64,11 +64,9 @@ def server_config():
 
 @pytest.fixture(autouse=True)
 def _bounded_watches(request):
-    with contextlib.ExitStack() as stack:
-        if getattr(request.node, "callspec", None) and (
-                request.node.callspec.params.get("kind") == "watches"):
-            stack.enter_context(
-                sysctl("fs.epoll.max_user_watches", MOST_WATCHES))
+    bounded = request.node.name.endswith("[watches]")
+    with (sysctl("fs.epoll.max_user_watches", MOST_WATCHES) if bounded
+          else contextlib.nullcontext()):
         yield
 
 
