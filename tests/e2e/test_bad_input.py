@@ -300,12 +300,15 @@ def test_a_message_over_the_size_limit(start_server):
     assert api.run("/bin/true").outcome == jobs.SUCCEEDED
 
 
-@pytest.mark.parametrize("payload", [
-    b"\xff" * 50,                     # no such wire type
-    b"\x0a\xff\xff\xff\xff\x0f",      # a length beyond the end
-    b"\x0a\x07\x0a\x05\x12\x03\x0a\x01\xff",  # a string that is not UTF-8
-    b"\x0a" + b"\x80" * 20,           # a varint without an end
-])
+UNDECODABLE = {
+    "no_such_wire_type": b"\xff" * 50,
+    "length_beyond_the_end": b"\x0a\xff\xff\xff\xff\x0f",
+    "string_that_is_not_utf8": b"\x0a\x07\x0a\x05\x12\x03\x0a\x01\xff",
+    "varint_without_an_end": b"\x0a" + b"\x80" * 20,
+}
+
+
+@pytest.mark.parametrize("payload", UNDECODABLE.values(), ids=UNDECODABLE.keys())
 def test_a_message_that_does_not_decode(server, api, payload):
     running = api.start(jobs.make_process("/bin/sleep", "0.3"))
     call = server.channel.unary_unary(MESSAGE_METHOD)
@@ -318,9 +321,15 @@ def test_a_message_that_does_not_decode(server, api, payload):
     assert running.result().result.outcome == jobs.SUCCEEDED
 
 
-@pytest.mark.parametrize("garbage", [
-    b"GET / HTTP/1.1\r\n\r\n", bytes(10_000), b"\x16\x03\x01" + b"\xff" * 500,
-    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\xff" * 5000])
+GARBAGE = {
+    "http_1": b"GET / HTTP/1.1\r\n\r\n",
+    "zeros": bytes(10_000),
+    "tls": b"\x16\x03\x01" + b"\xff" * 500,
+    "http_2_and_no_frame": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\xff" * 5000,
+}
+
+
+@pytest.mark.parametrize("garbage", GARBAGE.values(), ids=GARBAGE.keys())
 def test_garbage_on_the_port_disturbs_nobody(server, api, garbage):
     running = api.start(jobs.make_process("/bin/sleep", "0.5"))
     connections = [socket.create_connection(

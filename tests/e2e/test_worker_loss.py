@@ -88,9 +88,7 @@ def test_a_worker_killed_in_mid_run_costs_one_retry(start_server):
     call = api.start(jobs.make_process("/bin/sh", "-c", "sleep 1; echo x"))
     wait_until(lambda: "BUSY" in api.worker_states(), 5)
     time.sleep(0.3)
-    busy = next(worker.id for worker in api.workers()
-                if jobs_state(worker) == "BUSY")
-    kill(pid_of_slot(server, busy))
+    kill(worker_that_runs(server, b"sleep 1; echo x"))
     result = call.result().result
     assert result.outcome == jobs.SUCCEEDED
     assert result.process.stdout.data == b"x\n"
@@ -98,24 +96,17 @@ def test_a_worker_killed_in_mid_run_costs_one_retry(start_server):
     assert len(before - set(worker_pids(server))) == 1
 
 
-def jobs_state(worker):
-    from paddock.v1 import admin_service_pb2
-    return admin_service_pb2.WorkerState.Name(worker.state).removeprefix(
-        "WORKER_STATE_")
-
-
-def pid_of_slot(server, slot):
-    """The pid of the worker whose program runs: it has three generations."""
-    del slot
+def worker_that_runs(server, words):
+    """The pid of the worker whose program has `words` in its command line."""
     for pid in worker_pids(server):
         for child in leftovers.descendants(pid):
             try:
                 with open(f"/proc/{child}/cmdline", "rb") as file:
-                    if b"sleep 1; echo x" in file.read():
+                    if words in file.read():
                         return pid
             except OSError:
                 continue
-    raise AssertionError("no worker runs the job")
+    raise AssertionError(f"no worker runs {words!r}")
 
 
 def test_the_program_of_a_killed_worker_dies(start_server):
