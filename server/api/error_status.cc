@@ -4,7 +4,6 @@
 #include <map>
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
@@ -58,12 +57,14 @@ std::string Printable(absl::string_view text) {
   std::string result;
   while (!text.empty()) {
     const size_t valid = ValidUtf8Prefix(text);
-    for (const char c : text.substr(0, valid)) {
-      if (absl::ascii_iscntrl(c) || c == '\\') {
-        absl::StrAppend(&result, absl::CHexEscape(absl::string_view(&c, 1)));
+    for (absl::string_view good = text.substr(0, valid); !good.empty();) {
+      const size_t escaped = good[0] == '\\' ? 1 : ControlPrefix(good);
+      if (escaped > 0) {
+        absl::StrAppend(&result, absl::CHexEscape(good.substr(0, escaped)));
       } else {
-        result.push_back(c);
+        result.push_back(good[0]);
       }
+      good.remove_prefix(std::max<size_t>(1, escaped));
     }
     absl::StrAppend(&result, absl::CHexEscape(text.substr(valid, 1)));
     text.remove_prefix(std::min(valid + 1, text.size()));

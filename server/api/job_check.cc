@@ -12,6 +12,7 @@
 #include "server/jobs/duration.h"
 #include "server/jobs/process_defaults.h"
 #include "server/scheduling/memory_share.h"
+#include "worker/base/utf8.h"
 
 namespace paddock {
 namespace {
@@ -34,8 +35,7 @@ bool IsLabelKey(absl::string_view key) {
 }
 
 bool IsLabelValue(absl::string_view value) {
-  return value.size() <= kMaxLabelValue &&
-         std::none_of(value.begin(), value.end(), absl::ascii_iscntrl);
+  return value.size() <= kMaxLabelValue && !HasControls(value);
 }
 
 void CheckLabels(const google::protobuf::Map<std::string, std::string>& labels,
@@ -44,11 +44,13 @@ void CheckLabels(const google::protobuf::Map<std::string, std::string>& labels,
     violations->push_back(
         {"job.labels", absl::StrCat("has ", labels.size(),
                                     " entries; the maximum is ", kMaxLabels)});
-    return;
   }
   // In the order of keys, so that equal requests get equal answers.
-  const std::map<std::string, std::string> sorted(labels.begin(), labels.end());
+  const std::map<absl::string_view, absl::string_view> sorted(labels.begin(),
+                                                              labels.end());
+  int checked = 0;
   for (const auto& [key, value] : sorted) {
+    if (++checked > kMaxLabels) break;
     const std::string field = absl::StrCat(
         "job.labels[\"", absl::CHexEscape(key.substr(0, kMaxLabelKey)), "\"]");
     if (!IsLabelKey(key)) {

@@ -2,6 +2,9 @@
 
 #include <cstdint>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+
 namespace paddock {
 namespace {
 
@@ -42,6 +45,29 @@ size_t ValidUtf8Prefix(absl::string_view bytes) {
     at += form.length;
   }
   return at;
+}
+
+size_t ControlPrefix(absl::string_view text) {
+  if (text.empty()) return 0;
+  if (absl::ascii_iscntrl(text[0])) return 1;
+  const auto begins = [text](absl::string_view lead, uint8_t min, uint8_t max) {
+    if (!absl::StartsWith(text, lead) || text.size() == lead.size()) {
+      return false;
+    }
+    const auto next = static_cast<uint8_t>(text[lead.size()]);
+    return next >= min && next <= max;
+  };
+  if (begins("\xC2", 0x80, 0x9F)) return 2;
+  if (begins("\xE2\x80", 0xA8, 0xAE)) return 3;
+  if (begins("\xE2\x81", 0xA6, 0xA9)) return 3;
+  return 0;
+}
+
+bool HasControls(absl::string_view text) {
+  for (; !text.empty(); text.remove_prefix(1)) {
+    if (ControlPrefix(text) > 0) return true;
+  }
+  return false;
 }
 
 }  // namespace paddock

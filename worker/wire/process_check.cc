@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "worker/base/directory_count.h"
+#include "worker/base/utf8.h"
 #include "worker/wire/check_report.h"
 #include "worker/wire/limits_check.h"
 
@@ -45,20 +46,26 @@ std::string Keyed(absl::string_view field, absl::string_view key) {
                       key.size() > kMaxShown ? "..." : "", "\"]");
 }
 
+// Reports a list that is too long, and returns how many of its elements to
+// check: the answer names all that is wrong, but no client decides how long
+// that takes.
+int CheckCount(const char* field, int count, int max,
+               const CheckReport& report) {
+  if (count <= max) return count;
+  report.Violation(
+      field, absl::StrCat("has ", count, " elements; the maximum is ", max));
+  return max;
+}
+
 // ---- argv and environment
 
 // Checks each argument and returns the bytes of all, NULs included.
 size_t CheckArguments(const Strings& argv, const CheckReport& report) {
   if (argv.empty()) report.Violation("argv", "must have at least one element");
-  if (argv.size() > kMaxArguments) {
-    report.Violation(
-        "argv", absl::StrCat("has ", argv.size(), " elements; the maximum is ",
-                             kMaxArguments));
-    return 0;
-  }
   size_t bytes = 0;
-  for (int i = 0; i < argv.size(); ++i) {
-    bytes += argv[i].size() + 1;
+  for (const std::string& argument : argv) bytes += argument.size() + 1;
+  const int checked = CheckCount("argv", argv.size(), kMaxArguments, report);
+  for (int i = 0; i < checked; ++i) {
     if (i == 0 && argv[i].empty()) {
       report.Violation("argv[0]", "must name a program; it is empty");
     }
@@ -74,10 +81,20 @@ size_t CheckArguments(const Strings& argv, const CheckReport& report) {
 size_t CheckEnvironment(const char* field, const StringMap& env,
                         const CheckReport& report) {
   size_t bytes = 0;
-  // In the order of names, so that equal requests get equal answers.
-  for (const auto& [name, value] :
-       std::map<std::string, absl::string_view>(env.begin(), env.end())) {
-    bytes += name.size() + 1 + value.size() + 1;
+  std::vector<const StringMap::value_type*> entries;
+  for (const StringMap::value_type& entry : env) {
+    bytes += entry.first.size() + 1 + entry.second.size() + 1;
+    entries.push_back(&entry);
+  }
+  // The first by name, in that order, so that equal requests get equal answers.
+  const auto end =
+      entries.begin() + std::min<size_t>(entries.size(), kMaxEnvironment);
+  std::partial_sort(
+      entries.begin(), end, entries.end(),
+      [](const auto* a, const auto* b) { return a->first < b->first; });
+  entries.erase(end, entries.end());
+  for (const StringMap::value_type* entry : entries) {
+    const auto& [name, value] = *entry;
     if (name.empty()) {
       report.Violation(Keyed(field, name), "a name must not be empty");
     } else if (absl::StrContains(name, '=') || HasNul(name)) {
@@ -98,10 +115,9 @@ void CheckPlan(const v1::Process& process, const CheckReport& report) {
     report.Violation(
         "env", absl::StrCat("env and secret_env have ", entries,
                             " entries; the maximum is ", kMaxEnvironment));
-  } else {
-    bytes += CheckEnvironment("env", process.env(), report);
-    bytes += CheckEnvironment("secret_env", process.secret_env(), report);
   }
+  bytes += CheckEnvironment("env", process.env(), report);
+  bytes += CheckEnvironment("secret_env", process.secret_env(), report);
   if (bytes > kMaxPlanBytes) {
     report.Violation(
         "argv",
@@ -159,8 +175,7 @@ void CheckNames(const v1::Process& process, const CheckReport& report) {
     report.Violation("name",
                      absl::StrCat("has ", process.name().size(),
                                   " bytes; the maximum is ", kMaxNameBytes));
-  } else if (std::any_of(process.name().begin(), process.name().end(),
-                         absl::ascii_iscntrl)) {
+  } else if (HasControls(process.name())) {
     report.Violation("name", "must not contain control characters");
   }
   if (!process.image().empty() && !IsName(process.image())) {
@@ -278,14 +293,10 @@ void CheckInputParents(const PathIndex& by_path, const CheckReport& report) {
 }
 
 void CheckInputs(const v1::Process& process, const CheckReport& report) {
-  if (process.inputs_size() > kMaxInputs) {
-    report.Violation("inputs",
-                     absl::StrCat("has ", process.inputs_size(),
-                                  " elements; the maximum is ", kMaxInputs));
-    return;
-  }
+  const int checked =
+      CheckCount("inputs", process.inputs_size(), kMaxInputs, report);
   PathIndex by_path;
-  for (int i = 0; i < process.inputs_size(); ++i) {
+  for (int i = 0; i < checked; ++i) {
     const v1::Input& input = process.inputs(i);
     const CheckReport here = report.Below(Indexed("inputs", i));
     CheckFilePath(input.path(), "inputs", i, &by_path, here);
@@ -307,14 +318,10 @@ void CheckInputs(const v1::Process& process, const CheckReport& report) {
 }
 
 void CheckOutputs(const v1::Process& process, const CheckReport& report) {
-  if (process.outputs_size() > kMaxOutputs) {
-    report.Violation("outputs",
-                     absl::StrCat("has ", process.outputs_size(),
-                                  " elements; the maximum is ", kMaxOutputs));
-    return;
-  }
+  const int checked =
+      CheckCount("outputs", process.outputs_size(), kMaxOutputs, report);
   PathIndex by_path;
-  for (int i = 0; i < process.outputs_size(); ++i) {
+  for (int i = 0; i < checked; ++i) {
     const v1::Output& output = process.outputs(i);
     const CheckReport here = report.Below(Indexed("outputs", i));
     CheckFilePath(output.path(), "outputs", i, &by_path, here);

@@ -8,6 +8,10 @@ namespace {
 TEST(LogFormatTest, JsonStrings) {
   EXPECT_EQ(JsonString("a\"b\\c\n\x01"), "\"a\\\"b\\\\c\\u000a\\u0001\"");
   EXPECT_EQ(JsonString("gr\xC3\xBC\xFF!"), "\"gr\xC3\xBC\\ufffd!\"");
+  // CSI, as terminals of 8 bits take it, and text that turns.
+  EXPECT_EQ(JsonString("\xC2\x9B"
+                       "2J\xE2\x80\xAE"),
+            "\"\\u009b2J\\u202e\"");
 }
 
 TEST(LogFormatTest, JsonLines) {

@@ -3,10 +3,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "server/jobs/process_defaults.h"
+#include "worker/wire/process_check.h"
+
 namespace paddock {
 namespace {
 
 using testing::ElementsAre;
+using testing::Field;
 using testing::IsEmpty;
 
 constexpr int kMaxRequestBytes = 1 << 20;
@@ -101,7 +105,9 @@ TEST(JobCheckTest, LabelsAtBothSidesOfTheirBounds) {
     labels[bad] = "v";
     EXPECT_EQ(WrongFields(request).size(), 1) << bad;
   }
-  for (const std::string& bad : {std::string(256, 'v'), std::string("\n")}) {
+  for (const std::string& bad : {std::string(256, 'v'), std::string("\n"),
+                                 std::string("\xC2\x9B"
+                                             "2J")}) {
     labels.clear();
     labels["key"] = bad;
     EXPECT_THAT(WrongFields(request), ElementsAre("job.labels[\"key\"]"));
@@ -111,6 +117,26 @@ TEST(JobCheckTest, LabelsAtBothSidesOfTheirBounds) {
   EXPECT_THAT(WrongFields(request), IsEmpty());
   labels["one more"] = "";
   EXPECT_THAT(WrongFields(request), ElementsAre("job.labels"));
+  labels[""] = "";     // the first of them
+  labels["z"] = "\n";  // the last, which is not looked at
+  EXPECT_THAT(WrongFields(request),
+              ElementsAre("job.labels", "job.labels[\"\"]"));
+}
+
+TEST(JobCheckTest, TheImagesOwnVariablesCount) {
+  v1::ExecuteRequest request = MakeRequest();
+  v1::Process* process = request.mutable_job()->mutable_process();
+  while (process->env_size() < kMaxEnvironment) {
+    (*process->mutable_env())["V" + std::to_string(process->env_size())] = "";
+  }
+  EXPECT_THAT(WrongFields(request), IsEmpty());
+  config::v1::Config config = MakeConfig();
+  (*config.mutable_sandbox()->mutable_images(0)->mutable_env())["PATH"] = "/";
+  ASSERT_TRUE(CompleteProcess(config, process));
+  EXPECT_THAT(CheckCompleteProcess(config, *process).violations,
+              ElementsAre(Field(&FieldViolation::field, "job.process.env")));
+  process->mutable_env()->erase("V0");
+  EXPECT_THAT(CheckCompleteProcess(config, *process).violations, IsEmpty());
 }
 
 TEST(JobCheckTest, TimesAtBothSidesOfTheirBounds) {

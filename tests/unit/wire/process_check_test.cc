@@ -115,12 +115,34 @@ TEST(ProcessCheckTest, NumberOfVariables) {
   EXPECT_THAT(Check(process), Violates("job.process.env", HasSubstr("4096")));
 }
 
-TEST(ProcessCheckTest, ManyBadVariablesMakeOneViolation) {
+TEST(ProcessCheckTest, TheFirstElementsOfTooLongListsAreChecked) {
+  v1::Process process;
+  process.add_argv("");
+  while (process.argv_size() < kMaxArguments) process.add_argv("x");
+  process.add_argv(kNul);  // beyond what is checked
+  for (int i = 0; i <= kMaxEnvironment; ++i) {
+    (*process.mutable_env())["V" + std::to_string(i)] = "";
+  }
+  (*process.mutable_env())["="] = "";    // the first by name
+  (*process.mutable_env())["W"] = kNul;  // the last
+  process.mutable_secret_env()->insert({"", "x"});
+  EXPECT_THAT(
+      FieldsOf(Check(process)),
+      ElementsAre("job.process.argv", "job.process.argv[0]", "job.process.env",
+                  "job.process.env[\"=\"]", "job.process.secret_env[\"\"]"));
+}
+
+TEST(ProcessCheckTest, NoMoreVariablesAreNamedThanThereMayBe) {
   v1::Process process = GoodProcess();
   for (int i = 0; i < 100000; ++i) {
     (*process.mutable_env())["=" + std::to_string(i)] = "";
   }
-  EXPECT_THAT(Check(process), Violates("job.process.env"));
+  const Checked checked = Check(process);
+  // And that there are too many, of too many bytes.
+  ASSERT_EQ(checked.violations.size(), kMaxEnvironment + 2);
+  EXPECT_EQ(checked.violations[1].field, "job.process.env[\"=0\"]");
+  EXPECT_EQ(checked.violations[2].field, "job.process.env[\"=1\"]");
+  EXPECT_EQ(checked.violations[3].field, "job.process.env[\"=10\"]");
 }
 
 TEST(ProcessCheckTest, NameOfTheProcess) {

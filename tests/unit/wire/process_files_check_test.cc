@@ -135,6 +135,10 @@ TEST(InputCheckTest, Number) {
   paths.push_back("x");
   EXPECT_THAT(Check(WithInputs(paths)),
               Violates("job.process.inputs", HasSubstr("1024")));
+  paths.front() = "..";
+  paths.back() = "..";  // beyond what is checked
+  EXPECT_THAT(FieldsOf(Check(WithInputs(paths))),
+              ElementsAre("job.process.inputs", "job.process.inputs[0].path"));
 }
 
 TEST(InputCheckTest, Directories) {
@@ -208,6 +212,11 @@ TEST(OutputCheckTest, Number) {
   paths.push_back("x");
   EXPECT_THAT(Check(WithOutputs(paths)),
               Violates("job.process.outputs", HasSubstr("256")));
+  paths.front() = "..";
+  paths.back() = "..";
+  EXPECT_THAT(
+      FieldsOf(Check(WithOutputs(paths))),
+      ElementsAre("job.process.outputs", "job.process.outputs[0].path"));
 }
 
 }  // namespace
