@@ -1,11 +1,14 @@
 """What a program prints is bounded, truncated or the end of it."""
 
+import grpc
 import pytest
 from paddock.v1 import process_pb2
 from paddock.v1 import result_pb2
 
 from harness import jobs
+from harness import leftovers
 from harness.jobs import MIB
+from harness.time_scale import scaled
 
 OUTPUT = result_pb2.OUTCOME_OUTPUT_LIMIT_EXCEEDED
 KILL = process_pb2.Capture(on_overflow=process_pb2.OVERFLOW_POLICY_KILL)
@@ -103,12 +106,50 @@ def test_output_while_discarded_has_no_limit(api):
     assert not result.limits_hit
 
 
-def test_both_streams_at_the_largest_limit_reach_the_server(api):
-    """What is kept travels from the worker in one message."""
+def largest_worker_bytes(server):
+    """The most memory that one of its workers ever had."""
+    sizes = []
+    for pid in leftovers.worker_pids(server):
+        with open(f"/proc/{pid}/status", encoding="ascii") as file:
+            sizes += [int(line.split()[1]) << 10 for line in file
+                      if line.startswith("VmHWM:")]
+    return max(sizes)
+
+
+def test_workers_keep_no_more_than_an_answer_has_room_for(start_server):
+    server = start_server({"workers": {"count": 1}})
+    api = jobs.Api(server.channel)
     limit = 64 * MIB  # the default maximum
+    room = api.info().inline_budget_bytes
+    before = largest_worker_bytes(server)
     result = api.shell(
-        f"head -c {limit} /dev/zero; head -c {limit} /dev/zero >&2",
-        limits=dict(output_bytes=limit))
-    assert result.outcome == jobs.SUCCEEDED
+        f"head -c {limit} /dev/zero; head -c {limit} /dev/zero >&2;"
+        f" head -c {room - MIB} /dev/zero > f",
+        outputs=["f"], limits=dict(output_bytes=limit, cpu_time=scaled(10)))
     assert result.stdout.written_bytes == limit
     assert result.stderr.written_bytes == limit
+    assert result.stdout.truncated and result.stderr.truncated
+    assert not result.limits_hit
+    assert len(result.stdout.data) + len(result.stderr.data) == room
+    assert jobs.outcome_name(result.outcome) == "OUTPUT_ERROR"
+    output, = result.outputs
+    assert "inline_budget_bytes" in output.error.message
+    # Each stream, in the result and as it travels.
+    assert largest_worker_bytes(server) < before + 8 * room
+
+
+def test_the_largest_answer_there_may_be(start_server):
+    """What is kept travels from the worker in one message."""
+    most = 95 * MIB
+    server = start_server({"requests": {
+        "inline_budget_bytes": most,
+        "max_limits": {"output_bytes": 4 * most}}})
+    api = jobs.Api(grpc.insecure_channel(server.address, options=[
+        ("grpc.max_receive_message_length", -1)]))
+    result = api.shell(
+        f"head -c {2 * most} /dev/zero; head -c {2 * most} /dev/zero >&2",
+        limits=dict(output_bytes=2 * most, cpu_time=scaled(20),
+                    wall_time=scaled(60)))
+    assert result.outcome == jobs.SUCCEEDED
+    assert result.stdout.written_bytes == result.stderr.written_bytes == 2 * most
+    assert len(result.stdout.data) + len(result.stderr.data) == most

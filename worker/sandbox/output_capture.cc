@@ -20,8 +20,7 @@ bool OutputCapture::ReadOnce() {
     pipe_.Reset();
     return false;
   }
-  const int64_t room =
-      limit_bytes_ - static_cast<int64_t>(capture_.kept.size());
+  const int64_t room = keep_bytes_ - kept_bytes();
   if (room > 0) capture_.kept.append(g_buffer, std::min<int64_t>(room, n));
   capture_.written_bytes += n;
   return true;

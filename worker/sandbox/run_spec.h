@@ -71,6 +71,10 @@ struct RunSpec {
   std::vector<InputFile> inputs;
   std::vector<OutputFile> outputs;
   ProgramLimits limits;
+  // Of captures and outputs that the response has room for: what it has none
+  // for is not kept either, so that no limit of a program is memory of the
+  // worker's.
+  int64_t response_bytes = 64 << 20;
 };
 
 // How the run ended, in the order in which one wins over another.
@@ -131,7 +135,7 @@ struct UsageFigures {
   std::optional<int32_t> peak_processes;
   std::optional<int64_t> io_read_bytes;
   std::optional<int64_t> io_write_bytes;
-  // The same of the program and the children it waited for, by init's report.
+  // The same by init's report (init/plan.h), which knows fewer processes.
   int64_t waited_read_bytes = 0;
   int64_t waited_write_bytes = 0;
   std::optional<int32_t> oom_kills;

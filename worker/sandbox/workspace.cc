@@ -165,7 +165,8 @@ CollectedOutput CollectOutput(int root, const std::string& below,
                       absl::StrCat(st.st_size, " bytes, over ",
                                    limit == output.limit_bytes
                                        ? "its limit of "
-                                       : "what is left for all outputs, ",
+                                       : "what the response has room for "
+                                         "(inline_budget_bytes), ",
                                    limit)};
   } else if (!ReadExactly(fd.get(), st.st_size, &result.data)) {
     result.problem = ProblemOf(output.path, errno, "read");
