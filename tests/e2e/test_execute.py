@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import os
+import statistics
 
 from paddock.v1 import process_pb2
 from paddock.v1 import result_pb2
@@ -168,6 +169,48 @@ def test_switches_and_faults_are_those_of_the_program(api):
                for mine, told in zip(own, reported)), (own, reported)
     waited, made_to_wait, minor, _ = own
     assert waited >= 20 and made_to_wait > 0 and minor > 0
+
+
+# An orphan touches 16 MiB, ends, and then the program does.
+ORPHAN = """
+import os, time
+if os.fork() == 0:
+    if os.fork() == 0:
+        block = bytearray(16 << 20)
+        block[::4096] = b"x" * len(block[::4096])
+        os._exit(0)
+    os._exit(0)
+os.wait()
+time.sleep({pause})
+"""
+
+
+def test_faults_of_orphans_that_ended_before_it_are_counted(api):
+    def faults(pause):
+        source = ORPHAN.format(pause=pause)
+        return api.python(source).usage.minor_page_faults
+    page_count = 4096
+    assert faults(scaled(0.5)) >= page_count
+    # The control: one that outlives the program is not among them.
+    source = ORPHAN.format(pause=0).replace("block =", "time.sleep(20); block =")
+    assert api.python(source).usage.minor_page_faults < page_count
+
+
+def test_wall_time_has_nothing_of_the_job_before(start_server):
+    """What that left is taken down while the next program runs."""
+    api = jobs.Api(start_server({"workers": {"count": 1}}).channel)
+
+    def after(files):
+        walls = []
+        for _ in range(5):
+            api.python(f"for i in range({files}): open(f'/work/{{i}}', 'w')",
+                       limits=dict(workspace_inodes=20_000, cpu_time=20,
+                                   wall_time=scaled(20)))
+            # Longer than it is left alone, and shorter than that takes.
+            result = api.run("/bin/sleep", "0.11")
+            walls.append(jobs.seconds(result.usage.wall_time))
+        return statistics.median(walls)
+    assert after(12_000) < after(0) + scaled(0.015)
 
 
 def test_cpu_time_of_the_sandbox_itself_is_not_counted(api):

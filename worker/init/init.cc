@@ -37,6 +37,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "worker/init/proc_mask.h"
@@ -202,13 +203,18 @@ bool DropInitPrivileges(const SetupPlan& plan) {
 
 void ReapAll(pid_t program, int status_fd) {
   int status;
-  rusage usage;
   pid_t pid;
-  while ((pid = wait4(-1, &status, WNOHANG, &usage)) > 0) {
+  while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
     if (pid != program) continue;
+    timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    rusage usage;
+    getrusage(RUSAGE_CHILDREN, &usage);  // orphans that ended before it, too
     Report report = {};
     report.kind = ReportKind::kProgramEnded;
     report.status = status;
+    constexpr int64_t kSecond = 1'000'000'000;
+    report.end_nanos = now.tv_sec * kSecond + now.tv_nsec;
     report.voluntary_switches = usage.ru_nvcsw;
     report.involuntary_switches = usage.ru_nivcsw;
     report.minor_faults = usage.ru_minflt;

@@ -83,10 +83,12 @@ enum class ReportKind : uint32_t {
 // One packet on status_fd or plan_fd.
 struct Report {
   ReportKind kind;
-  SetupStep step;  // kSetupFailure
-  int32_t error;   // kSetupFailure: errno of the failed call
-  int32_t status;  // kProgramEnded: wait status, wait(2)
-  // kProgramEnded, getrusage(2) of the program and its waited-for children.
+  SetupStep step;     // kSetupFailure
+  int32_t error;      // kSetupFailure: errno of the failed call
+  int32_t status;     // kProgramEnded: wait status, wait(2)
+  int64_t end_nanos;  // kProgramEnded: CLOCK_MONOTONIC, when it was seen
+  // kProgramEnded, getrusage(2) of the program, the children it waited for and
+  // orphans that ended before it.
   int64_t voluntary_switches;
   int64_t involuntary_switches;
   int64_t minor_faults;

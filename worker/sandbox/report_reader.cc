@@ -32,7 +32,8 @@ bool IsEnd(const Report& report) {
   return status >= 0 && status <= 0xffff && ended &&
          std::min({report.voluntary_switches, report.involuntary_switches,
                    report.minor_faults, report.major_faults,
-                   report.io_read_bytes, report.io_write_bytes}) >= 0;
+                   report.io_read_bytes, report.io_write_bytes,
+                   report.end_nanos}) >= 0;
 }
 
 bool IsInOrder(const Report& report) {

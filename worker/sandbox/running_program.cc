@@ -41,8 +41,10 @@ constexpr absl::Duration kChoreTime = absl::Milliseconds(60);
 constexpr absl::Duration kChoreInterval = absl::Milliseconds(20);
 // For so long into a run it is put off where a limit is too near for it.
 constexpr absl::Duration kLongestChoreDelay = absl::Milliseconds(300);
-// All outputs of one run together: they travel in one message.
-constexpr int64_t kOutputBudgetBytes = 64 << 20;
+
+int64_t RoomFor(const CaptureSpec& capture, const RunSpec& spec) {
+  return capture.discard ? 0 : spec.response_bytes;
+}
 
 }  // namespace
 
@@ -50,8 +52,10 @@ RunningProgram::RunningProgram(DeadSandbox parts, UniqueFd out, UniqueFd err,
                                const RunSpec& spec)
     : spec_(spec),
       parts_(std::move(parts)),
-      out_(std::move(out), spec.limits.output_bytes),
-      err_(std::move(err), spec.limits.output_bytes),
+      out_(std::move(out), spec.limits.output_bytes,
+           RoomFor(spec.stdout_capture, spec)),
+      err_(std::move(err), spec.limits.output_bytes,
+           RoomFor(spec.stderr_capture, spec)),
       clock_(spec.limits, CpusOnline()),
       sockets_(parts_.socket_diag_.get(), parts_.cgroup_.get(),
                spec.limits.memory_bytes, parts_.socket_share_),
@@ -191,7 +195,9 @@ void RunningProgram::OnStatus() {
     return;
   }
   const Report& report = received->report;
-  end_ = MonotonicNow();
+  // When init saw it, which may be before we look: a chore takes its time.
+  end_ = std::clamp(absl::UnixEpoch() + absl::Nanoseconds(report.end_nanos),
+                    start_, MonotonicNow());
   report_.wait_status = report.status;
   report_.usage.voluntary_switches = report.voluntary_switches;
   report_.usage.involuntary_switches = report.involuntary_switches;
@@ -388,8 +394,11 @@ void RunningProgram::Collect() {
   parts_.workspace_.CheckFull(&report_.workspace_bytes_full,
                               &report_.workspace_inodes_full);
   if (spec_.limits.workspace_bytes == 0) report_.workspace_bytes_full = false;
-  report_.outputs =
-      parts_.workspace_.CollectOutputs(spec_.outputs, kOutputBudgetBytes);
+  // As the server will share the room out: ShapeResult.
+  report_.outputs = parts_.workspace_.CollectOutputs(
+      spec_.outputs,
+      std::max<int64_t>(
+          0, spec_.response_bytes - out_.kept_bytes() - err_.kept_bytes()));
   report_.stdout_capture = out_.Take();
   report_.stderr_capture = err_.Take();
 }
