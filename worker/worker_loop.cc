@@ -1,5 +1,6 @@
 #include "worker/worker_loop.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
 #include <spdlog/spdlog.h>
@@ -53,6 +54,11 @@ WorkerLoop::WorkerLoop(UniqueFd channel, const config::v1::Config& config,
 }
 
 absl::Status WorkerLoop::Run() {
+  // A server that does not read must not make us wait while a program runs. An
+  // honest one never has more than a few messages before it.
+  if (fcntl(channel_.get(), F_SETFL, O_NONBLOCK) != 0) {
+    return ErrnoStatus(errno, "fcntl(O_NONBLOCK)");
+  }
   while (warm_.empty()) RETURN_IF_ERROR(BuildWarm());
   RETURN_IF_ERROR(SendReady());
   absl::Status status = Serve();
@@ -230,6 +236,7 @@ absl::Status WorkerLoop::HandleRun(internal::v1::RunRequest* request) {
   const absl::Cleanup wipe = [&] {
     WipeEnvironment(request->mutable_process(), &spec);
   };
+  spec.response_bytes = config_.requests().inline_budget_bytes();
   // Nothing holds the program to it, so it must not lengthen the watch's sleep.
   if (cpus_degraded_) spec.limits.cpus = CpusOnline();
   bool known = false;
@@ -268,7 +275,9 @@ absl::Status WorkerLoop::HandleRun(internal::v1::RunRequest* request) {
   absl::Status sent;
   if (!channel_closed_) {  // else nobody waits for the result
     if (report.reason == EndReason::kSandboxFailed) {
-      CountSetupFailure(report.failed_step);
+      if (report.failed_step != init::SetupStep::kNone) {
+        CountSetupFailure(report.failed_step);
+      }
       spdlog::error("run {}: {}", request->run_id(), report.message);
     }
     sent = SendFinished(request->run_id(),

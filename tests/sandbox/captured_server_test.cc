@@ -17,6 +17,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "tests/support/time_scale.h"
 #include "worker/base/file_util.h"
 #include "worker/base/socket.h"
 #include "worker/wire/channel.h"
@@ -70,6 +72,47 @@ TEST_F(CapturedServerTest, RunWithoutAnId) {
 TEST_F(CapturedServerTest, Garbage) {
   ExpectWorks();
   ASSERT_TRUE(SendPacket(worker_->channel(), "Inonsense\xff\xff\xff").ok());
+  ExpectRefused();
+}
+
+// Or a program would run whose limits nobody watches, while its worker waits
+// for the server to read.
+TEST_F(CapturedServerTest, NoReadingOfAnswers) {
+  ExpectWorks();
+  // From now on each message is looked at, and stays where it is: unix(7).
+  const int first = 0;
+  ASSERT_EQ(setsockopt(worker_->channel(), SOL_SOCKET, SO_PEEK_OFF, &first,
+                       sizeof(first)),
+            0);
+  const timeval patience = absl::ToTimeval(Scaled(absl::Seconds(10)));
+  ASSERT_EQ(setsockopt(worker_->channel(), SOL_SOCKET, SO_RCVTIMEO, &patience,
+                       sizeof(patience)),
+            0);
+  const auto peek_finished = [this] {
+    for (;;) {
+      char packet[kMaxInlineBytes + 1];
+      const ssize_t n =
+          recv(worker_->channel(), packet, sizeof(packet), MSG_PEEK);
+      internal::v1::WorkerMessage message;
+      if (n <= 0) return false;
+      if (!message.ParseFromArray(packet + 1, static_cast<int>(n) - 1)) {
+        return false;
+      }
+      if (message.has_finished()) return true;
+    }
+  };
+  constexpr int kMost = 100;  // of 30 KiB, in a channel for some 200
+  int runs = 0;
+  while (runs < kMost &&
+         worker_
+             ->Send(WorkerProcess::NewProcess(
+                 {"head", "-c", "30000", "/dev/zero"}))
+             .ok() &&
+         peek_finished()) {
+    ++runs;
+  }
+  EXPECT_GT(runs, 1);
+  EXPECT_LT(runs, kMost);
   ExpectRefused();
 }
 

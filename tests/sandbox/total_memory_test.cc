@@ -57,6 +57,8 @@ TEST_F(TotalMemoryTest, BeyondItAProgramIsKilledForNoFaultOfItsOwn) {
   EXPECT_THAT(result.message(), testing::HasSubstr("below its own limit"));
   // The worker is as good as before.
   EXPECT_EQ(Run(Hog(10, 64 * kMiB)).outcome(), v1::OUTCOME_SUCCEEDED);
+  // Its sandbox was built: no failure of that is counted.
+  EXPECT_EQ(worker_->setup_failures(), 0);
 }
 
 TEST_F(TotalMemoryTest, ItsOwnLimitIsStillItsOwn) {

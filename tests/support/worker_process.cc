@@ -46,6 +46,8 @@ internal::v1::WorkerLaunch MakeLaunch(const internal::v1::CgroupLayout& cgroups,
   image->mutable_host();
   *launch.mutable_config()->mutable_requests()->mutable_max_limits() =
       WorkerProcess::MaxLimits();
+  launch.mutable_config()->mutable_requests()->set_inline_budget_bytes(64
+                                                                       << 20);
   return launch;
 }
 
@@ -160,6 +162,7 @@ absl::StatusOr<internal::v1::WorkerMessage> WorkerProcess::Receive() {
     internal::v1::WorkerMessage message;
     RETURN_IF_ERROR(ReceiveMessage(channel_.get(), &message));
     if (!message.has_stats()) return message;
+    setup_failures_ += message.stats().setup_failures_size();
   }
 }
 

@@ -45,6 +45,8 @@ class WorkerProcess {
   absl::StatusOr<uint64_t> Send(const v1::Process& process);
   // The next run gets the id of the last.
   void RepeatRunId() { --next_run_; }
+  // Of the WorkerStats received so far: sandboxes that could not be built.
+  int setup_failures() const { return setup_failures_; }
   // The next message but WorkerStats.
   absl::StatusOr<internal::v1::WorkerMessage> Receive();
 
@@ -70,6 +72,7 @@ class WorkerProcess {
   pid_t pid_ = -1;
   bool reaped_ = false;
   uint64_t next_run_ = 1;
+  int setup_failures_ = 0;
   internal::v1::WorkerReady ready_;
 };
 
