@@ -223,6 +223,38 @@ def test_what_v1_may_be_without(start_server, missing, rows, limited):
     assert error.code() == grpc.StatusCode.FAILED_PRECONDITION
 
 
+@pytest.fixture(name="slow_group")
+def _slow_group():
+    """A cgroup of v1 with half a CPU."""
+    host.need_v1_controllers()
+    with open("/proc/self/cgroup", encoding="ascii") as file:
+        own, = (path for _, controllers, path in (
+            line.strip().split(":", 2) for line in file)
+            if "cpu" in controllers.split(","))
+    group = f"/sys/fs/cgroup/cpu{own.rstrip('/')}/paddock-e2e-{os.getpid()}"
+    os.mkdir(group)
+    with open(f"{group}/cpu.cfs_quota_us", "w", encoding="ascii") as file:
+        file.write("50000")
+    yield group
+    os.rmdir(group)
+
+
+def test_a_group_of_v1_with_less_than_a_job_may_have(slow_group, start_server):
+    """Where v2 takes the lesser of the two, v1 refuses the greater."""
+    before = set(os.listdir(slow_group))
+    server = start_server(wrapper=own_cgroup.entering(slow_group))
+    assert set(os.listdir(slow_group)) > before, "sandboxes' groups are in it"
+    api = jobs.Api(server.channel)
+    for cpus in (1, 0.2, 1):
+        result = api.probe("burn", 0.3, limits=dict(
+            cpus=cpus, cpu_time=5, wall_time=scaled(30)))
+        assert result.outcome == jobs.SUCCEEDED
+        # Of what it may burn in a period it may have one at the start.
+        assert jobs.seconds(result.usage.wall_time) > (
+            0.3 - 0.1) / min(cpus, 0.5)
+    assert server.stop() == 0
+
+
 @pytest.mark.parametrize("then", [(), WITH_FEW_CAPABILITIES],
                          ids=["root", "few capabilities"])
 def test_a_v1_host_that_has_v2_mounted_nowhere(start_server, then):

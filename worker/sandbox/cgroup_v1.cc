@@ -70,10 +70,7 @@ class CgroupV1 : public CgroupWithKillGroup {
     RETURN_IF_ERROR(group_.KillAll());
     if (quota_micros_ < 0 || group_.IsEmpty()) return absl::OkStatus();
     quota_micros_ = -1;
-    // Refused where a group above has less.
-    const std::string full = absl::StrCat(FullQuotaMicros(cpus_));
-    if (Of("cpu").Write("cpu.cfs_quota_us", full).ok()) return absl::OkStatus();
-    return Of("cpu").Write("cpu.cfs_quota_us", "-1");
+    return SetQuota(FullQuotaMicros(cpus_));
   }
 
   // One group, whatever the number of controllers that share the hierarchy.
@@ -132,7 +129,7 @@ class CgroupV1 : public CgroupWithKillGroup {
     const int64_t quota = CpuQuotaMicros(limits.cpus, cpus_);
     if (quota == quota_micros_) return absl::OkStatus();
     if (!directories_.contains("cpu")) return NoCpuController();
-    RETURN_IF_ERROR(Of("cpu").Write("cpu.cfs_quota_us", absl::StrCat(quota)));
+    RETURN_IF_ERROR(SetQuota(quota));
     quota_micros_ = quota;
     return absl::OkStatus();
   }
@@ -199,6 +196,14 @@ class CgroupV1 : public CgroupWithKillGroup {
     }
     memory_bytes_ = bytes;
     return absl::OkStatus();
+  }
+
+  // Where a group above has less, the kernel refuses it, and that less holds.
+  absl::Status SetQuota(int64_t micros) {
+    absl::Status status =
+        Of("cpu").Write("cpu.cfs_quota_us", absl::StrCat(micros));
+    if (!absl::IsInvalidArgument(status)) return status;
+    return Of("cpu").Write("cpu.cfs_quota_us", "-1");
   }
 
   // 0 where the program can have no such sockets.
