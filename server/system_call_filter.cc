@@ -3,6 +3,7 @@
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <memory>
@@ -44,6 +45,9 @@ constexpr DeniedCall kDenied[] = {
     {SCMP_SYS(pidfd_open), kOthers},
     {SCMP_SYS(pidfd_getfd), kOthers},
     {SCMP_SYS(pidfd_send_signal), kOthers},
+    {SCMP_SYS(tkill), kOthers},
+    {SCMP_SYS(setpriority), kOthers},
+    {SCMP_SYS(ioprio_set), kOthers},
     {SCMP_SYS(kcmp), kOthers},
     {SCMP_SYS(migrate_pages), kOthers},
     {SCMP_SYS(move_pages), kOthers},
@@ -102,9 +106,39 @@ constexpr DeniedCall kDenied[] = {
     {SCMP_SYS(ioperm), kHost},
 };
 
+// Calls whose first argument says whom they are for. Without root the server's
+// user is that of the workers, which it could stop while programs run.
+struct OwnCall {
+  int number;
+  bool by_zero;  // 0 is the caller; else only its pid is let through
+};
+
+constexpr OwnCall kForItselfOnly[] = {
+    {SCMP_SYS(kill), false},
+    {SCMP_SYS(tgkill), false},
+    {SCMP_SYS(rt_sigqueueinfo), false},
+    {SCMP_SYS(rt_tgsigqueueinfo), false},
+    {SCMP_SYS(prlimit64), true},
+    {SCMP_SYS(sched_setaffinity), true},
+    {SCMP_SYS(sched_setattr), true},
+    {SCMP_SYS(sched_setparam), true},
+    {SCMP_SYS(sched_setscheduler), true},
+};
+
 absl::Status Check(int result, absl::string_view what) {
   if (result == 0) return absl::OkStatus();
   return ErrnoStatus(-result, what);
+}
+
+absl::Status AllowForItselfOnly(scmp_filter_ctx filter) {
+  for (const OwnCall& call : kForItselfOnly) {
+    const scmp_datum_t itself = call.by_zero ? 0 : getpid();
+    RETURN_IF_ERROR(
+        Check(seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), call.number, 1,
+                               SCMP_A0(SCMP_CMP_NE, itself)),
+              absl::StrCat("rule for call ", call.number)));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status AllowOnlyThreads(scmp_filter_ctx filter) {
@@ -149,6 +183,7 @@ absl::Status LoadServerFilter() {
     RETURN_IF_ERROR(Check(result, absl::StrCat("rule for call ", call.number,
                                                ", ", call.reason)));
   }
+  RETURN_IF_ERROR(AllowForItselfOnly(filter.get()));
   RETURN_IF_ERROR(AllowOnlyThreads(filter.get()));
   RETURN_IF_ERROR(AllowFewSocketFamilies(filter.get()));
   return Check(seccomp_load(filter.get()), "seccomp_load");

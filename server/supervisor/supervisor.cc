@@ -227,7 +227,10 @@ void Supervisor::HandleServerEnd(int status) {
 }
 
 void Supervisor::HandleControl() {
-  while (server_.link() != nullptr) {
+  // A captured server that never stops talking must not keep us from signals,
+  // dead children and timers.
+  constexpr int kMessagesAtATime = 64;
+  for (int i = 0; i < kMessagesAtATime && server_.link() != nullptr; ++i) {
     const auto control = server_.link()->Receive();
     if (!control.ok()) {
       const bool closed = absl::IsUnavailable(control.status());

@@ -6,6 +6,8 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <sched.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -132,6 +134,51 @@ TEST_F(ConfineTest, ThreadsButNoProcesses) {
 TEST_F(ConfineTest, NoTracing) {
   ExpectDenied(EPERM, [] {
     return static_cast<int>(ptrace(PTRACE_TRACEME, 0, nullptr, nullptr));
+  });
+}
+
+// Its parent is of the same user here, as workers are without root.
+TEST_F(ConfineTest, NoSignalsToOthers) {
+  ExpectDenied(EPERM, [] { return kill(getppid(), 0); });
+  ExpectDenied(EPERM, [] { return kill(0, 0); });
+  ExpectDenied(EPERM, [] {
+    return static_cast<int>(syscall(SYS_tgkill, getppid(), getppid(), 0));
+  });
+  ExpectDenied(
+      EPERM, [] { return static_cast<int>(syscall(SYS_tkill, getppid(), 0)); });
+  ExpectDenied(EPERM, [] {
+    siginfo_t info = {};
+    info.si_code = SI_QUEUE;
+    return static_cast<int>(syscall(SYS_rt_sigqueueinfo, getppid(), 0, &info));
+  });
+  ExpectAllowed([] { return kill(getpid(), 0); });
+  ExpectAllowed([] {
+    signal(SIGUSR1, SIG_IGN);
+    return raise(SIGUSR1) == 0 ? 0 : -1;
+  });
+}
+
+TEST_F(ConfineTest, NoLimitsAndTurnsOfOthers) {
+  ExpectDenied(EPERM, [] {
+    rlimit limit;
+    return prlimit(getppid(), RLIMIT_NOFILE, nullptr, &limit);
+  });
+  ExpectDenied(EPERM, [] {
+    const sched_param parameters = {};
+    return sched_setscheduler(getppid(), SCHED_OTHER, &parameters);
+  });
+  ExpectDenied(EPERM, [] {
+    cpu_set_t cpus;
+    sched_getaffinity(0, sizeof(cpus), &cpus);
+    return sched_setaffinity(getppid(), sizeof(cpus), &cpus);
+  });
+  ExpectDenied(EPERM, [] {
+    return setpriority(PRIO_PROCESS, getppid(),
+                       getpriority(PRIO_PROCESS, getppid()));
+  });
+  ExpectAllowed([] {
+    rlimit limit;
+    return getrlimit(RLIMIT_NOFILE, &limit);
   });
 }
 

@@ -17,6 +17,7 @@
 #include <cstdio>
 #include <cstring>
 #include <fstream>
+#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -155,6 +156,15 @@ class ScriptedServer {
       _exit(atoi(words[1].c_str()));
     } else if (words[0] == "garbage") {
       (void)SendPacket(control_, "garbage");
+      return;
+    } else if (words[0] == "flood") {
+      control.mutable_worker_up()->set_slot(99);
+      for (int i = 0; i < 2; ++i) {
+        std::thread([control, fd = control_] {
+          while (SendMessage(fd, control).ok()) {
+          }
+        }).detach();
+      }
       return;
     } else if (words[0] == "hangup") {
       close(control_);
@@ -325,6 +335,17 @@ TEST_F(SupervisorTest, StartsAndStops) {
   kill(supervisor_, SIGTERM);
   EXPECT_EQ(WaitForEnd(), 0);
   EXPECT_TRUE(IsGone(orphan));
+}
+
+TEST_F(SupervisorTest, AServerThatNeverStopsTalkingDoesNotKeepItFromSignals) {
+  Start();
+  Next("is ready");
+  Command("flood");
+  absl::SleepFor(absl::Milliseconds(200));
+  kill(supervisor_, SIGHUP);
+  Next("SIGHUP has no effect");
+  kill(supervisor_, SIGTERM);
+  EXPECT_EQ(WaitForEnd(), 0);
 }
 
 TEST_F(SupervisorTest, ReplacesAWorkerAndClearsAfterIt) {
