@@ -92,8 +92,9 @@ constexpr ArgumentRule kArgumentRules[] = {
     {"fcntl", kCounted, "as many as memory allows", {IntIsIn(1, F_SETLK, 2)}},
     {"fcntl", kCounted, "of an open file", {IntIs(1, F_OFD_SETLK)}},
     {"fcntl", kCounted, "of an open file", {IntIs(1, F_OFD_SETLKW)}},
-    {"flock", kCounted, "as record locks", {HasNone(1, LOCK_UN)}},
-    {"flock", kAllow, "gives one back", {}},
+    {"flock", kAllow, "gives one back", {IntIs(1, LOCK_UN)}},
+    {"flock", kAllow, "gives one back", {IntIs(1, LOCK_UN | LOCK_NB)}},
+    {"flock", kCounted, "as record locks", {}},
     // As a file system answers that has none. Nobody counts them either.
     {"fcntl", Errno(EINVAL), "a lease", {IntIs(1, F_SETLEASE)}},
     {"fcntl",
