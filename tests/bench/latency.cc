@@ -17,6 +17,7 @@
 #include <thread>
 #include <vector>
 
+#include "absl/strings/numbers.h"
 #include "paddock/v1/execution_service.grpc.pb.h"
 
 extern char** environ;
@@ -26,7 +27,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using Stub = paddock::v1::ExecutionService::Stub;
 
-constexpr int kRounds = 400;
 constexpr auto kThroughputTime = std::chrono::seconds(3);
 
 double Microseconds(Clock::duration duration) {
@@ -90,11 +90,11 @@ double Quantile(std::vector<double> values, double q) {
   return values[static_cast<size_t>(q * (values.size() - 1) + 0.5)];
 }
 
-void MeasureLatency(Stub* stub, std::chrono::milliseconds gap) {
+void MeasureLatency(Stub* stub, int rounds, std::chrono::milliseconds gap) {
   std::vector<double> spawn;
   std::vector<double> execute;
   Breakdown parts;
-  for (int i = 0; i < kRounds; ++i) {
+  for (int i = 0; i < rounds; ++i) {
     std::this_thread::sleep_for(gap);
     const auto t0 = Clock::now();
     SpawnTrue();
@@ -140,8 +140,10 @@ double CallsPerSecond(int callers, const std::function<void(int)>& call) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 2) {
-    fprintf(stderr, "usage: latency SERVER   (tests/bench/run starts one)\n");
+  int rounds = 0;
+  if (argc != 3 || !absl::SimpleAtoi(argv[2], &rounds) || rounds < 1) {
+    fprintf(stderr,
+            "usage: latency SERVER CALLS   (tests/bench/latency starts one)\n");
     return 2;
   }
   std::vector<std::unique_ptr<Stub>> stubs;
@@ -153,8 +155,8 @@ int main(int argc, char** argv) {
             argv[1], grpc::InsecureChannelCredentials(), arguments)));
     ExecuteTrue(stubs.back().get(), nullptr);
   }
-  MeasureLatency(stubs[0].get(), std::chrono::milliseconds(4));
-  MeasureLatency(stubs[0].get(), std::chrono::milliseconds(0));
+  MeasureLatency(stubs[0].get(), rounds, std::chrono::milliseconds(4));
+  MeasureLatency(stubs[0].get(), rounds, std::chrono::milliseconds(0));
   for (const int callers : {1, 2, 8}) {
     const double spawn = CallsPerSecond(callers, [](int) { SpawnTrue(); });
     const double jobs = CallsPerSecond(

@@ -123,6 +123,20 @@ def test_the_judge_sees_a_wrong_ending(server, tmp_path):
     assert "7 with another ending" in done.stdout, done.stdout
 
 
+def test_latency_prints_ratios():
+    """tests/bench/latency. What it measures is asserted nowhere."""
+    ran = subprocess.run(
+        [os.path.join(paths.ROOT, "tests", "bench", "latency"), "--calls", "10",
+         paths.BUILD], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        text=True, timeout=scaled(120), check=False)
+    assert ran.returncode == 0, ran.stdout
+    for line in (r"4 ms between calls .* us = [\d.]+ x posix_spawn .* p99 ",
+                 r"0 ms between calls .* us = [\d.]+ x posix_spawn .* p99 ",
+                 r"1 caller .* jobs/s = ", r"2 callers .* jobs/s = ",
+                 r"8 callers .* jobs/s = "):
+        assert re.search(rf"^{line}", ran.stdout, re.MULTILINE), ran.stdout
+
+
 def test_accounting_prints_true_figures():
     """tests/bench/accounting, which tests/escape/README.md names. What else runs
     on this host may disturb one table."""
@@ -134,7 +148,8 @@ def test_accounting_prints_true_figures():
         if "BEYOND THE TOLERANCE" not in ran.stdout:
             break
     assert ran.returncode == 0, ran.stdout
-    names = ["static program that does nothing", *(
+    names = ["static program that does nothing",
+             "ended by its limit, median of 9", *(
         workload.name for workload in accounting.CPU + accounting.MEMORY)]
     for name in names:
         assert re.search(rf"^{re.escape(name)}  +\d+\.\d{{3}} ", ran.stdout,

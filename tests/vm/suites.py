@@ -46,7 +46,7 @@ EVERYDAY = {
     "paddock_unit_worker": "LandlockTest.*",
     "escape_exhaustion": "test_memory_of_processes",
     "e2e_without_privilege": "not (test_unit_tests or test_building)",
-    "e2e_readme": "not (test_quickstart_keeps or test_accounting)",
+    "e2e_readme": "not (test_quickstart_keeps or test_accounting or test_latency)",
     # What no kernel decides: the words at start, one by one, for each need; what
     # is refused before there is a job; compilers that fail; many kills.
     "e2e_docker": "not named_at_start",

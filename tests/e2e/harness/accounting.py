@@ -7,6 +7,7 @@ children's, memory from the bytes it was told to touch.
 import dataclasses
 import glob
 import os
+import statistics
 
 from harness import jobs
 from harness.jobs import MIB
@@ -132,6 +133,20 @@ def measure_smallest(api):
     api.probe("exit", 0)  # warms the page cache
     reported = api.probe("exit", 0).usage.peak_memory_bytes
     return Measurement("static program that does nothing", 0, reported, MIB)
+
+
+def measure_cpu_limit(api, runs):
+    """The use of a thread that burns until its limit of CPU time ends it: the
+    median of `runs`. On an idle machine."""
+    limit, most_over = 0.3, 0.01
+    spent = []
+    for _ in range(runs):
+        result = api.probe("burn", 20, limits=dict(cpu_time=limit, wall_time=15))
+        assert jobs.limit_names(result) == {"CPU_TIME"}, result
+        spent.append(jobs.seconds(result.usage.cpu_time))
+    assert min(spent) >= limit
+    return Measurement(f"ended by its limit, median of {runs}", limit,
+                       statistics.median(spent), most_over)
 
 
 @dataclasses.dataclass(frozen=True)
