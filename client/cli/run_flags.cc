@@ -31,7 +31,8 @@ Exit codes: the program's own; 128+N if signal N ended it; 124 CPU, wall or idle
 time limit; 137 memory limit; 153 output limit; 159 policy violation;
 125 trouble of this command or the service, or an output that is missing;
 126 PROGRAM cannot be executed; 127 PROGRAM not found; 141 PROGRAM succeeded, but
-nobody reads what it wrote (SIGPIPE). --json tells them apart.
+nobody reads what it wrote (SIGPIPE); 128+N also if signal N interrupts this
+command. --json tells them apart.
 
 Examples:
   paddock run --cpu-time 2s --memory 64M -- python3 -c 'print(42)'

@@ -63,7 +63,7 @@ const char* MessageOf(RunEnd end) {
     case RunEnd::kTimeout:
       return "killed at the job's timeout";
     case RunEnd::kLost:
-      return "two workers died while they ran it";
+      return "its worker died, and a second one too or no other came";
     default:
       return "";
   }

@@ -40,7 +40,7 @@ enum class RunEnd {
   kCancelled,     // by WorkerPool::Cancel
   kQueueTimeout,  // never started
   kTimeout,       // RunSpec::timeout
-  kLost,          // tried twice; no worker could say how it ended
+  kLost,          // tried twice, or no worker came for the second try
   kNoWorkers,     // never started; no worker is up, and none comes
 };
 

@@ -4,8 +4,10 @@ import base64
 import json
 import subprocess
 
+import grpc
 import pytest
 
+from harness import errors
 from harness import jobs
 from harness import paths
 
@@ -42,6 +44,18 @@ def test_buf_curl_sees_the_violations(server):
     done = buf_curl(server, EXECUTE, data={"job": {"process": {}}})
     assert done.returncode != 0
     assert "job.process.argv" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("compression", [
+    grpc.Compression.Gzip, grpc.Compression.Deflate])
+def test_a_compressed_request_is_refused(api, compression):
+    """A few bytes must not become more than the bound on a message."""
+    request = jobs.make_request(
+        jobs.make_process("/bin/cat", stdin=bytes(1 << 20)))
+    error = errors.error_of(api.execution.Execute, request, timeout=20,
+                            compression=compression)
+    assert error.code() == grpc.StatusCode.UNIMPLEMENTED
+    assert api.run("/bin/cat", stdin=bytes(1 << 20)).outcome == jobs.SUCCEEDED
 
 
 def reflect(channel, request):

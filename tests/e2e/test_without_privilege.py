@@ -54,23 +54,41 @@ def test_nobody_is_nobody():
     assert "Permission denied" in done.stdout
 
 
-def test_building(tmp_path):
-    """Every kind of step: compiling and linking, and all that generates code."""
+def succeed_as_nobody(*command):
+    done = run_as_nobody(*command, cwd=paths.ROOT,
+                         environment={"CCACHE_DISABLE": "1"})
+    assert done.returncode == 0, done.stdout[-4000:]
+    return done.stdout
+
+
+@pytest.fixture(name="build")
+def _build(tmp_path):
+    """A folder that nobody may write."""
     build = tmp_path / "build"
     build.mkdir()
     # pytest makes the folders above for root alone.
     os.chown(build, 65534, 65534)
     for folder in (tmp_path, *tmp_path.parents[:2]):
         os.chmod(folder, 0o755)
+    return build
 
-    def succeed(*command):
-        done = run_as_nobody(*command, cwd=paths.ROOT,
-                             environment={"CCACHE_DISABLE": "1"})
-        assert done.returncode == 0, done.stdout[-4000:]
-    succeed("cmake", "--preset", "dev", "-B", build)
-    succeed("cmake", "--build", build, "--target", "probe", "proto_headers",
-            "e2e_stubs", "unit_client_stubs")
+
+def test_building(build):
+    """Every kind of step: compiling and linking, and all that generates code."""
+    succeed_as_nobody("cmake", "--preset", "dev", "-B", build)
+    succeed_as_nobody("cmake", "--build", build, "--target", "probe",
+                      "proto_headers", "e2e_stubs", "unit_client_stubs")
     assert run_as_nobody(build / "bin" / "probe").stdout
+
+
+@pytest.mark.parametrize("preset, has_tests", [
+    ("release", False), ("ubsan", True)])
+def test_building_by_what_the_tests_are_not_built_by(build, preset, has_tests):
+    succeed_as_nobody("cmake", "--preset", preset, "-B", build)
+    targets = succeed_as_nobody("ninja", "-C", build, "-t", "targets", "all")
+    for program in ("paddock", "paddockd", "paddock-worker"):
+        assert f"bin/{program}: " in targets
+    assert ("bin/paddock_sandbox: " in targets) == has_tests
 
 
 def test_unit_tests():

@@ -179,6 +179,18 @@ TEST_F(WorkerLossTest, WithoutAWorkerForLongRunsAreTurnedAway) {
   Submit(&accepted);
 }
 
+TEST_F(WorkerLossTest, WithoutASecondWorkerForLongARunIsLost) {
+  StartPool({.slots = 1, .outage_patience = absl::Milliseconds(50)});
+  ScriptedWorker only = StartWorker(0);
+  PendingReport report;
+  const uint64_t id = Submit(&report);
+  ASSERT_EQ(only.ReceiveRun(), id);
+  only.SendStarted(id);
+  only.Die();
+  ExpectReplaced(only, WorkerLoss::kDied);
+  EXPECT_EQ(report.Wait().end, RunEnd::kLost);
+}
+
 TEST_F(WorkerLossTest, AnExitThatTheSupervisorTellsCounts) {
   StartPool();
   ScriptedWorker worker = StartWorker(0);
