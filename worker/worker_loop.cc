@@ -32,6 +32,8 @@ constexpr int64_t kMostDeadBytes = DeadSandbox::kMuch;
 // A host on which no sandbox can be built any more needs a new worker, or an
 // operator.
 constexpr int kMostBuildFailures = 5;
+// How often what the kernel frees late is looked at where there is time.
+constexpr absl::Duration kLateInterval = absl::Milliseconds(50);
 // Where there is never an idle moment, what piled up is told all the same.
 constexpr int kMostUntoldTeardowns = 64;
 
@@ -39,6 +41,13 @@ void AddElapsed(absl::Time begin, google::protobuf::Duration* duration) {
   const int64_t nanos = absl::ToInt64Nanoseconds(absl::Now() - begin);
   duration->set_seconds(nanos / 1'000'000'000);
   duration->set_nanos(static_cast<int32_t>(nanos % 1'000'000'000));
+}
+
+// What is left behind is the supervisor's to sweep.
+void WarnOfRest(const absl::Status& status) {
+  if (status.ok()) return;
+  spdlog::warn("a sandbox could not be taken down wholly: {}",
+               std::string(status.message()));
 }
 
 }  // namespace
@@ -70,6 +79,7 @@ absl::Status WorkerLoop::Run() {
 
 absl::Status WorkerLoop::Serve() {
   while (!channel_closed_) {
+    LookAtLateMemory();
     // A sandbox that is ready goes first; dead ones wait, but not too many.
     if (!TooMuchIsDead() && ChannelReadable(absl::ZeroDuration())) {
       RETURN_IF_ERROR(HandleMessage());
@@ -81,7 +91,10 @@ absl::Status WorkerLoop::Serve() {
     ASSIGN_OR_RETURN(const bool worked, DoIdleWork());
     if (worked) continue;
     RETURN_IF_ERROR(SendStats());
-    if (ChannelReadable(absl::InfiniteDuration())) {
+    if (TooMuchIsDead()) {
+      AwaitLateMemory();
+    } else if (ChannelReadable(late_.empty() ? absl::InfiniteDuration()
+                                             : kLateInterval)) {
       RETURN_IF_ERROR(HandleMessage());
     }
   }
@@ -91,6 +104,7 @@ absl::Status WorkerLoop::Serve() {
     warm_.pop_front();
     TearDownOne();
   }
+  late_.RemoveAll().IgnoreError();
   return protocol_error_;
 }
 
@@ -117,7 +131,7 @@ bool WorkerLoop::ChannelReadable(absl::Duration timeout) const {
 // piled up.
 absl::StatusOr<bool> WorkerLoop::DoIdleWork() {
   const size_t wanted = std::max(1, config_.workers().warm_sandboxes());
-  if (!TooMuchIsDead() && warm_.size() < wanted) {
+  if ((dead_.empty() || !TooMuchIsDead()) && warm_.size() < wanted) {
     RETURN_IF_ERROR(BuildWarm());
     return true;
   }
@@ -161,7 +175,8 @@ void WorkerLoop::CountSetupFailure(init::SetupStep step) {
 }
 
 bool WorkerLoop::TooMuchIsDead() const {
-  return dead_.size() >= kMostDead || dead_bytes_ > kMostDeadBytes;
+  return dead_.size() >= kMostDead ||
+         dead_bytes_ + late_.bytes() > kMostDeadBytes;
 }
 
 void WorkerLoop::Bury(DeadSandbox sandbox) {
@@ -173,15 +188,21 @@ void WorkerLoop::Bury(DeadSandbox sandbox) {
 void WorkerLoop::TearDownOne() {
   const absl::Time begin = absl::Now();
   dead_bytes_ -= dead_.front().held_bytes;
-  const absl::Status status =
-      std::move(dead_.front().sandbox).TearDown(&factory_, channel_.get());
+  std::unique_ptr<SandboxCgroup> group =
+      std::move(dead_.front().sandbox).TakeDown(&factory_);
   dead_.pop_front();
-  if (!status.ok()) {  // what is left behind is the supervisor's to sweep
-    spdlog::warn("a sandbox could not be taken down wholly: {}",
-                 std::string(status.message()));
-  }
+  WarnOfRest(late_.Add(std::move(group)));
   AddElapsed(begin, stats_.mutable_stats()->add_teardowns());
   stats_changed_ = true;
+}
+
+void WorkerLoop::LookAtLateMemory() { WarnOfRest(late_.Look()); }
+
+void WorkerLoop::AwaitLateMemory() {
+  pollfd end = {channel_.get(), 0, 0};
+  constexpr int kMoment = 2;  // milliseconds
+  if (poll(&end, 1, kMoment) > 0) channel_closed_ = true;
+  LookAtLateMemory();
 }
 
 absl::Status WorkerLoop::SendStats() {
@@ -265,13 +286,19 @@ absl::Status WorkerLoop::HandleRun(internal::v1::RunRequest* request) {
        // however long it runs, is done.
        .do_chore =
            [this] {
-             if (!dead_.empty()) TearDownOne();
-             return !dead_.empty();
+             if (dead_.empty()) {
+               LookAtLateMemory();
+             } else {
+               TearDownOne();
+             }
+             return !dead_.empty() || !late_.empty();
            }});
   report.prepare += waited;
   // The server gives its memory to another program once we say that it is free:
   // so much of it has to be by then that what is left fits beside.
-  const bool memory_held = report.usage.left_bytes > kMostDeadBytes;
+  LookAtLateMemory();
+  const bool memory_held =
+      report.usage.left_bytes + dead_bytes_ + late_.bytes() > kMostDeadBytes;
   absl::Status sent;
   if (!channel_closed_) {  // else nobody waits for the result
     if (report.reason == EndReason::kSandboxFailed) {
@@ -289,7 +316,14 @@ absl::Status WorkerLoop::HandleRun(internal::v1::RunRequest* request) {
   // Which the answer need not wait for.
   Bury(std::move(program).TakeParts());
   if (!memory_held || !sent.ok() || channel_closed_) return sent;
-  while (TooMuchIsDead()) TearDownOne();
+  while (TooMuchIsDead() && !channel_closed_) {
+    if (dead_.empty()) {
+      AwaitLateMemory();
+    } else {
+      TearDownOne();
+    }
+  }
+  if (channel_closed_) return absl::OkStatus();
   internal::v1::WorkerMessage free;
   free.mutable_memory_free();
   channel_closed_ = !SendMessage(channel_.get(), free).ok();

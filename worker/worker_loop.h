@@ -11,6 +11,7 @@
 #include "paddock/config/v1/config.pb.h"
 #include "paddock/internal/v1/channel.pb.h"
 #include "worker/base/unique_fd.h"
+#include "worker/sandbox/late_memory.h"
 #include "worker/sandbox/sandbox.h"
 
 namespace paddock {
@@ -35,10 +36,14 @@ class WorkerLoop {
   absl::StatusOr<bool> DoIdleWork();
   absl::Status BuildWarm();
   void CountSetupFailure(init::SetupStep step);
-  // Whether the next request has to wait for dead sandboxes.
+  // Whether the next request has to wait for dead sandboxes, or for memory that
+  // the kernel has not freed of those that were taken down.
   bool TooMuchIsDead() const;
   void Bury(DeadSandbox sandbox);
   void TearDownOne();
+  void LookAtLateMemory();
+  // A moment of waiting for it; less if the server's end is closed.
+  void AwaitLateMemory();
   absl::Status SendStats();
 
   absl::Status HandleMessage();
@@ -64,6 +69,7 @@ class WorkerLoop {
   };
   std::deque<Dead> dead_;
   int64_t dead_bytes_ = 0;  // that they hold together
+  LateMemory late_;
   internal::v1::WorkerMessage stats_;
   bool stats_changed_ = true;
   bool first_build_ = true;

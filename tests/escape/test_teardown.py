@@ -216,6 +216,21 @@ def test_memory_that_the_kernel_frees_late_is_kept_for_the_job(
     assert "could not be taken down" not in server.log()
 
 
+def test_memory_that_the_kernel_frees_late_does_not_add_up(server, sandbox):
+    """Of each job there is less than its worker would wait for."""
+    before = resources.settled(server, sandbox.api)
+    sockets = 500
+    most = 0
+    for _ in range(8):
+        result = sandbox.api.execute(jobs.probe(
+            "chain-sockets", sockets, 24 << 10, limits=LIMITS)).process
+        assert jobs.probe_report(result) == {"done": sockets, "errno": 0}
+        most = max(most, resources.group_memory(server))
+    # The first: the control. And there is one worker.
+    assert 8 * MIB < most < 64 * MIB
+    resources.assert_back(server, before, sockets * TICKS + SECONDS)
+
+
 # 53. The client goes away, or the server dies, while a bomb is at work.
 
 BOMBS = {"fork bomb": ("fork-bomb",), "hydra": ("hydra", 8),

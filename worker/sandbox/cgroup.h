@@ -71,6 +71,11 @@ class SandboxCgroup {
   // Without the pages of files, which the kernel drops where it needs memory.
   virtual int64_t MemoryHeld() = 0;
 
+  // Makes the kernel give back what it has charged ahead for each CPU, 256 KiB,
+  // so that MemoryInUse is what is taken. For a group without members: limits
+  // it below what it holds.
+  virtual void ReturnCharges() = 0;
+
   // Removes the directories. Members must be reaped. The destructor does not:
   // what is left is swept by the next supervisor.
   virtual absl::Status Remove() = 0;

@@ -175,6 +175,15 @@ class CgroupV1 : public CgroupWithKillGroup {
     return MemoryInUse() - FileMemory().value_or(0);
   }
 
+  // Before it refuses a limit the kernel sees how much is really taken.
+  void ReturnCharges() override {
+    CgroupDirectory& memory = Of("memory");
+    const auto used = memory.ReadNumber("memory.usage_in_bytes");
+    if (!used) return;
+    memory.Write("memory.limit_in_bytes", absl::StrCat(*used - 1))
+        .IgnoreError();
+  }
+
   absl::Status Remove() override {
     oom_event_.Reset();
     absl::Status status = group_.Remove();

@@ -124,6 +124,10 @@ class CgroupV2 : public CgroupWithKillGroup {
   int64_t MemoryHeld() override {
     return MemoryInUse() - FileMemory().value_or(0);
   }
+  // Before it reclaims anything the kernel sees how much is really taken.
+  void ReturnCharges() override {
+    dir().Write("memory.high", absl::StrCat(MemoryInUse() - 1)).IgnoreError();
+  }
 
  private:
   const CgroupDirectory& dir() const { return group_.directory(); }

@@ -69,23 +69,8 @@ int64_t DeadSandbox::HeldBytes() const {
          (cgroup_ == nullptr ? 0 : cgroup_->MemoryInUse());
 }
 
-// The kernel frees an IPC namespace, and its System V memory, some time after
-// its last process, and sockets that lie in each other's messages one by one:
-// whoever gets this memory next would find it taken.
-absl::Status DeadSandbox::WaitForMemory(int channel) const {
-  const absl::Time give_up = absl::Now() + kFreeTimeout;
-  while (cgroup_->MemoryInUse() > kMuch && cgroup_->MemoryHeld() > kMuch) {
-    if (absl::Now() > give_up) {
-      return absl::DeadlineExceededError(
-          absl::StrCat(cgroup_->MemoryHeld(), " bytes are still taken"));
-    }
-    pollfd end = {channel, 0, 0};
-    if (poll(&end, 1, 1) > 0) break;
-  }
-  return absl::OkStatus();
-}
-
-absl::Status DeadSandbox::TearDown(SandboxFactory* factory, int channel) && {
+std::unique_ptr<SandboxCgroup> DeadSandbox::TakeDown(
+    SandboxFactory* factory) && {
   plan_.Reset();
   listener_.Reset();
   socket_diag_.Reset();
@@ -99,10 +84,7 @@ absl::Status DeadSandbox::TearDown(SandboxFactory* factory, int channel) && {
   }
   workspace_ = Workspace();
   factory->ids.Release(ids_);
-  if (cgroup_ == nullptr) return absl::OkStatus();
-  absl::Status status = WaitForMemory(channel);
-  status.Update(cgroup_->Remove());
-  return status;
+  return std::move(cgroup_);
 }
 
 absl::StatusOr<WarmSandbox> WarmSandbox::Build(SandboxFactory* factory,
@@ -133,7 +115,7 @@ absl::StatusOr<WarmSandbox> WarmSandbox::Build(SandboxFactory* factory,
   }
   sandbox.parts_.cgroup_->CloseJoinFiles();
   if (!status.ok()) {
-    std::move(sandbox).Discard().TearDown(factory).IgnoreError();
+    std::move(sandbox).Discard().TakeDown(factory)->Remove().IgnoreError();
     return status;
   }
   *failed_step = SetupStep::kNone;

@@ -74,19 +74,13 @@ class DeadSandbox {
   // More than this is much.
   static constexpr int64_t kMuch = 16 << 20;
 
-  // Far beyond what the kernel takes to free what a program within the default
-  // limits can have left: at 250 Hz 8 ms for each socket of a chain of them.
-  static constexpr absl::Duration kFreeTimeout = absl::Seconds(120);
-
-  // Kills what is left, waits for init and, if much memory was left, until that
-  // is free or the other end of `channel`, if there is one, is closed; removes
-  // the cgroups.
-  absl::Status TearDown(SandboxFactory* factory, int channel = -1) &&;
+  // Kills what is left, waits for init and lets go of all but the cgroups:
+  // what the kernel frees late is charged to them.
+  std::unique_ptr<SandboxCgroup> TakeDown(SandboxFactory* factory) &&;
 
  private:
   friend class WarmSandbox;
   friend class RunningProgram;
-  absl::Status WaitForMemory(int channel) const;
   pid_t init_pid_ = -1;
   UniqueFd init_pidfd_;
   UniqueFd status_;

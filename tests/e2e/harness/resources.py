@@ -86,7 +86,7 @@ def groups(server):
     return [folder for folder in leftovers.cgroups() if mark in folder]
 
 
-def _group_memory(server):
+def group_memory(server):
     """Bytes charged to all sandboxes, those that are gone included."""
     own = sorted(groups(server), key=len)
     # With cgroup v2 the service itself is below the topmost group too.
@@ -125,7 +125,7 @@ def figures(server):
         "processes": (len(leftovers.descendants(server.pid)), 0),
         "cgroups": (len(groups(server)), 0),
         "mounts of the host": (len(_lines("/proc/self/mountinfo")), 0),
-        "memory of the sandboxes": (_group_memory(server), GROUP_MEMORY_BYTES),
+        "memory of the sandboxes": (group_memory(server), GROUP_MEMORY_BYTES),
     }
     for pid, role in roles.items():
         found[f"descriptors of the {role}"] = (

@@ -1,0 +1,113 @@
+#include "worker/sandbox/late_memory.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <utility>
+
+#include "absl/time/clock.h"
+#include "tests/support/unasked_cgroup.h"
+
+namespace paddock {
+namespace {
+
+constexpr int64_t kMiB = 1 << 20;
+
+// What a test lets a group hold, and what became of it.
+struct Fate {
+  int64_t held = 0;
+  int64_t files = 0;  // charged, and not held
+  bool removed = false;
+};
+
+class HoldingCgroup : public UnaskedCgroup {
+ public:
+  explicit HoldingCgroup(Fate* fate) : fate_(fate) {}
+  int64_t MemoryInUse() override { return fate_->held + fate_->files; }
+  int64_t MemoryHeld() override { return fate_->held; }
+  void ReturnCharges() override {}
+  absl::Status Remove() override {
+    fate_->removed = true;
+    return absl::OkStatus();
+  }
+
+ private:
+  Fate* fate_;
+};
+
+class LateMemoryTest : public testing::Test {
+ protected:
+  void Add(Fate* fate) {
+    EXPECT_TRUE(late_.Add(std::make_unique<HoldingCgroup>(fate)).ok());
+  }
+  // Looks until it does more than to see that it did a moment ago.
+  void Look() {
+    absl::SleepFor(absl::Milliseconds(5));
+    EXPECT_TRUE(late_.Look().ok());
+  }
+  LateMemory late_;
+};
+
+TEST_F(LateMemoryTest, LittleIsNotWaitedFor) {
+  Fate little = {.held = 1000};
+  Fate files = {.held = 1000, .files = 100 * kMiB};
+  Add(&little);
+  Add(&files);
+  EXPECT_TRUE(little.removed);
+  EXPECT_TRUE(files.removed);
+  EXPECT_TRUE(late_.empty());
+  EXPECT_EQ(late_.bytes(), 0);
+}
+
+TEST_F(LateMemoryTest, MuchIsKnownUntilItIsFree) {
+  Fate first = {.held = 3 * kMiB}, second = {.held = 4 * kMiB};
+  Add(&first);
+  Add(&second);
+  EXPECT_EQ(late_.bytes(), 7 * kMiB);
+  first.held = 2 * kMiB;
+  Look();
+  EXPECT_FALSE(first.removed);
+  EXPECT_EQ(late_.bytes(), 6 * kMiB);
+  first.held = 1000;
+  Look();
+  EXPECT_TRUE(first.removed);
+  EXPECT_FALSE(second.removed);
+  EXPECT_EQ(late_.size(), 1);
+  EXPECT_EQ(late_.bytes(), 4 * kMiB);
+}
+
+TEST_F(LateMemoryTest, AMomentAgoIsSoonEnough) {
+  Fate fate = {.held = 3 * kMiB};
+  Add(&fate);
+  Look();
+  fate.held = 0;
+  EXPECT_TRUE(late_.Look().ok());
+  EXPECT_FALSE(fate.removed);
+}
+
+TEST_F(LateMemoryTest, WhatDoesNotComeBackIsNotWaitedForLong) {
+  Fate kept = {.held = 3 * kMiB}, freed = {.held = 30 * kMiB};
+  Add(&kept);
+  Add(&freed);
+  for (int i = 0; i < 54; ++i) {
+    absl::SleepFor(absl::Milliseconds(100));
+    freed.held -= kMiB / 8;
+    EXPECT_TRUE(late_.Look().ok());
+    EXPECT_TRUE(i >= 40 || !kept.removed);
+  }
+  EXPECT_TRUE(kept.removed);
+  EXPECT_FALSE(freed.removed);
+  EXPECT_EQ(late_.bytes(), freed.held);
+}
+
+TEST_F(LateMemoryTest, AtTheEndAllGroupsGo) {
+  Fate fate = {.held = 3 * kMiB};
+  Add(&fate);
+  EXPECT_TRUE(late_.RemoveAll().ok());
+  EXPECT_TRUE(fate.removed);
+  EXPECT_TRUE(late_.empty());
+  EXPECT_EQ(late_.bytes(), 0);
+}
+
+}  // namespace
+}  // namespace paddock

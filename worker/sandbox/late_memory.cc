@@ -1,0 +1,74 @@
+#include "worker/sandbox/late_memory.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "worker/base/monotonic_clock.h"
+
+namespace paddock {
+namespace {
+
+constexpr int64_t kLittle = 512 << 10;
+constexpr absl::Duration kLookInterval = absl::Milliseconds(2);
+// Far beyond what the kernel takes to free what a program within the default
+// limits can have left: at 250 Hz 8 ms for each socket of a chain of them.
+constexpr absl::Duration kLongest = absl::Seconds(120);
+// Where sockets are taken apart, more than so much comes back in this time.
+constexpr int64_t kProgress = 64 << 10;
+constexpr absl::Duration kNoProgress = absl::Seconds(5);
+
+}  // namespace
+
+absl::Status LateMemory::Add(std::unique_ptr<SandboxCgroup> group) {
+  // Quicker to read than what is held of it.
+  if (group->MemoryInUse() <= kLittle) return group->Remove();
+  group->ReturnCharges();
+  Group late = {.cgroup = std::move(group), .since = MonotonicNow()};
+  late.bytes = late.least_bytes = late.cgroup->MemoryHeld();
+  late.least_since = late.since;
+  if (late.bytes <= kLittle) return late.cgroup->Remove();
+  bytes_ += late.bytes;
+  groups_.push_back(std::move(late));
+  return absl::OkStatus();
+}
+
+absl::Status LateMemory::Look() {
+  const absl::Time now = MonotonicNow();
+  if (groups_.empty() || now - looked_at_ < kLookInterval) {
+    return absl::OkStatus();
+  }
+  looked_at_ = now;
+  absl::Status status;
+  bytes_ = 0;
+  std::deque<Group> rest;
+  for (Group& group : groups_) {
+    group.bytes = group.cgroup->MemoryHeld();
+    if (group.bytes <= group.least_bytes - kProgress) {
+      group.least_bytes = group.bytes;
+      group.least_since = now;
+    }
+    if (group.bytes > kLittle && now - group.since > kLongest) {
+      status.Update(absl::DeadlineExceededError(
+          absl::StrCat(group.bytes, " bytes are still taken")));
+    } else if (group.bytes > kLittle &&
+               now - group.least_since <= kNoProgress) {
+      bytes_ += group.bytes;
+      rest.push_back(std::move(group));
+      continue;
+    }
+    status.Update(group.cgroup->Remove());
+  }
+  groups_ = std::move(rest);
+  return status;
+}
+
+absl::Status LateMemory::RemoveAll() {
+  absl::Status status;
+  for (const Group& group : groups_) status.Update(group.cgroup->Remove());
+  groups_.clear();
+  bytes_ = 0;
+  return status;
+}
+
+}  // namespace paddock
