@@ -48,7 +48,8 @@ EVERYDAY = {
     "e2e_without_privilege": "not (test_unit_tests or test_building)",
     "e2e_readme": "not (test_quickstart_keeps or test_accounting or test_latency)",
     # What no kernel decides: the words at start, one by one, for each need; what
-    # is refused before there is a job; compilers that fail; many kills.
+    # is refused before there is a job; compilers that fail; many kills; much to
+    # copy and many files to remove.
     "e2e_docker": "not named_at_start",
     "e2e_podman_users": "not named_at_start",
     "e2e_container_needs": "not (test_a_system_call or what_else_is_needed"
@@ -56,7 +57,9 @@ EVERYDAY = {
     "e2e_bad_input": "not (test_one_wrong_field or test_a_message"
                      " or test_garbage or test_a_full_queue)",
     "e2e_captured_server": "not test_the_worker_is_replaced",
+    "e2e_execute": "not test_wall_time_has_nothing",
     "e2e_languages": "not test_a_program_that_fails",
+    "e2e_output_limits": "not test_the_largest_answer",
     "e2e_worker_loss": "not (test_many_kills or test_a_stopped_worker)",
 }
 # Some 15 minutes on two CPUs that do nothing else; more before it counts as
