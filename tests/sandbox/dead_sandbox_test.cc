@@ -59,6 +59,7 @@ class DeadSandboxTest : public testing::Test {
     message = worker_->Receive();
     EXPECT_TRUE(message.ok() && message->has_started());
     const std::set<std::string> during = Groups();
+    bytes_during_the_next_run_ = MemoryOfAll();
     message = worker_->Receive();
     EXPECT_TRUE(message.ok() && message->has_finished());
     return std::includes(during.begin(), during.end(), before.begin(),
@@ -66,6 +67,7 @@ class DeadSandboxTest : public testing::Test {
   }
 
   std::unique_ptr<WorkerProcess> worker_;
+  int64_t bytes_during_the_next_run_ = -1;
 };
 
 // Nobody's process has it, and yet it is there as long as the namespace is.
@@ -73,11 +75,13 @@ constexpr char kSysVMemory[] = R"(sleep 0.2; python3 -c '
 import ctypes
 c = ctypes.CDLL(None)
 c.shmat.restype = ctypes.c_void_p
-memory = c.shmat(c.shmget(0, 40 << 20, 0o1600), None, 0)
-ctypes.memset(ctypes.c_void_p(memory), 1, 40 << 20)')";
+memory = c.shmat(c.shmget(0, 100 << 20, 0o1600), None, 0)
+ctypes.memset(ctypes.c_void_p(memory), 1, 100 << 20)')";
 
 TEST_F(DeadSandboxTest, SysVMemoryIsFreeBeforeTheNextProgramRuns) {
-  EXPECT_FALSE(IsThereDuringTheNextRun(kSysVMemory));
+  IsThereDuringTheNextRun(kSysVMemory);
+  // But for a rest that may be late, and pages of files.
+  EXPECT_LT(bytes_during_the_next_run_, 64 << 20);
 }
 
 // The server gives its share to a program of another worker then.
