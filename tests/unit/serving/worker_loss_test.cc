@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "server/scheduling/worker_pool.h"
+#include "tests/support/time_scale.h"
 #include "tests/unit/serving/scripted_worker.h"
 
 namespace paddock {
@@ -164,7 +165,7 @@ TEST_F(WorkerLossTest, RunsWaitForAWorkerThatIsReplaced) {
 }
 
 TEST_F(WorkerLossTest, WithoutAWorkerForLongRunsAreTurnedAway) {
-  StartPool({.slots = 1, .outage_patience = absl::Milliseconds(50)});
+  StartPool({.slots = 1, .outage_patience = Scaled(absl::Milliseconds(50))});
   ScriptedWorker first = StartWorker(0);
   first.Die();
   ExpectReplaced(first, WorkerLoss::kDied);
