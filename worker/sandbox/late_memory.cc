@@ -1,6 +1,5 @@
 #include "worker/sandbox/late_memory.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
