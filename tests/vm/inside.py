@@ -6,6 +6,7 @@ the output of those that failed, and last, for suites.py, a line "RESULT {...}".
 """
 
 import contextlib
+import importlib
 import json
 import os
 import re
@@ -17,9 +18,15 @@ import time
 import traceback
 
 # Every Python test needs it: loaded once here, it saves each program the seconds
-# that it takes an emulated guest. Not grpc: where it was loaded before a fork, a
-# later fork of the child once aborted.
+# that it takes an emulated guest.
 import pytest
+
+# And so does this. Not grpc itself: where it was loaded before a fork, a later
+# fork of the child once aborted.
+for _module in ("asyncio", "ctypes", "google.protobuf.duration_pb2",
+                "google.protobuf.json_format", "google.protobuf.text_format",
+                "google.protobuf.timestamp_pb2", "ssl", "urllib.request"):
+    importlib.import_module(_module)
 
 _GTEST_PASSED = re.compile(r"^\[  PASSED  \] (\d+) test", re.MULTILINE)
 _GTEST_SKIPPED = re.compile(r"^\[  SKIPPED \] (\S+) \(", re.MULTILINE)
