@@ -12,6 +12,7 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "worker/base/monotonic_clock.h"
 #include "worker/base/status_macros.h"
 #include "worker/convert.h"
 #include "worker/enforcement.h"
@@ -191,12 +192,12 @@ void WorkerLoop::TearDownOne() {
   std::unique_ptr<SandboxCgroup> group =
       std::move(dead_.front().sandbox).TakeDown(&factory_);
   dead_.pop_front();
-  WarnOfRest(late_.Add(std::move(group)));
+  WarnOfRest(late_.Add(std::move(group), MonotonicNow()));
   AddElapsed(begin, stats_.mutable_stats()->add_teardowns());
   stats_changed_ = true;
 }
 
-void WorkerLoop::LookAtLateMemory() { WarnOfRest(late_.Look()); }
+void WorkerLoop::LookAtLateMemory() { WarnOfRest(late_.Look(MonotonicNow())); }
 
 void WorkerLoop::AwaitLateMemory() {
   pollfd end = {channel_.get(), 0, 0};

@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "worker/base/monotonic_clock.h"
 
 namespace paddock {
 namespace {
@@ -19,11 +18,12 @@ constexpr absl::Duration kNoProgress = absl::Seconds(5);
 
 }  // namespace
 
-absl::Status LateMemory::Add(std::unique_ptr<SandboxCgroup> group) {
+absl::Status LateMemory::Add(std::unique_ptr<SandboxCgroup> group,
+                             absl::Time now) {
   // Quicker to read than what is held of it.
   if (group->MemoryInUse() <= kLittle) return group->Remove();
   group->ReturnCharges();
-  Group late = {.cgroup = std::move(group), .since = MonotonicNow()};
+  Group late = {.cgroup = std::move(group), .since = now};
   late.bytes = late.least_bytes = late.cgroup->MemoryHeld();
   late.least_since = late.since;
   if (late.bytes <= kLittle) return late.cgroup->Remove();
@@ -32,8 +32,7 @@ absl::Status LateMemory::Add(std::unique_ptr<SandboxCgroup> group) {
   return absl::OkStatus();
 }
 
-absl::Status LateMemory::Look() {
-  const absl::Time now = MonotonicNow();
+absl::Status LateMemory::Look(absl::Time now) {
   if (groups_.empty() || now - looked_at_ < kLookInterval) {
     return absl::OkStatus();
   }

@@ -19,14 +19,14 @@ namespace paddock {
 // add up. Process: worker.
 class LateMemory {
  public:
-  // Removes the group at once if it holds little.
-  absl::Status Add(std::unique_ptr<SandboxCgroup> group);
+  // Removes the group at once if it holds little. `now` is MonotonicNow().
+  absl::Status Add(std::unique_ptr<SandboxCgroup> group, absl::Time now);
 
   // Looks at the groups again, unless that was a moment ago, and removes those
   // that hold little by now, or of which nothing came back for some seconds: as
   // names of files, which the kernel keeps until it needs the memory.
   // DeadlineExceeded if one is given up that was still on its way.
-  absl::Status Look();
+  absl::Status Look(absl::Time now);
 
   // Removes all groups, whatever they hold.
   absl::Status RemoveAll();
