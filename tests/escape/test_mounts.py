@@ -4,6 +4,8 @@ from errno import (EACCES, EBADF, EBUSY, EINVAL, ENOENT, ENOSYS, EPERM,
                    EROFS, ESTALE)
 import glob
 import os
+import subprocess
+import sys
 import tempfile
 
 import pytest
@@ -14,6 +16,7 @@ from attack import calls
 from attack import host_output
 from attack import on_host
 from attack import program_of
+from attack import status_of
 from host_kernel import answer_to_access
 from harness import jobs
 from harness.server import Server
@@ -21,6 +24,7 @@ from harness.server import wait_until
 
 MS_REMOUNT, MS_BIND, MS_MOVE, MS_REC, MS_SHARED = (
     0x20, 0x1000, 0x2000, 0x4000, 1 << 20)
+NO_SUID_DEV = 6  # MS_NOSUID | MS_NODEV, which are locked too
 MNT_DETACH = 2
 O_PATH, AT_EMPTY_PATH, AT_RECURSIVE = 0o10000000, 0x1000, 0x8000
 OPEN_TREE_CLONE, MOVE_MOUNT_F_EMPTY_PATH = 1, 4
@@ -312,6 +316,43 @@ def test_its_own_control_group_is_the_root_of_all(sandbox, server):
     assert len(lines.splitlines()) == len(outside)
     for line in lines.splitlines():
         assert line.split(":", 2)[2] == "/", line
+
+
+# By descriptors, as whoever has every capability in the user namespace of a
+# process; without exec, which would take them away.
+_REMOUNT_WRITABLE = f"""
+import ctypes, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+namespaces = [os.open(f"/proc/{{sys.argv[1]}}/ns/{{kind}}", os.O_RDONLY)
+              for kind in ("user", "mnt")]
+done = (all(libc.setns(namespace, 0) == 0 for namespace in namespaces)
+        and libc.mount(None, b"/usr", None, {MS_REMOUNT | MS_BIND | NO_SUID_DEV},
+                       None) == 0)
+print(0 if done else ctypes.get_errno())
+"""
+
+
+def _remount_writable(pid):
+    done = subprocess.run(
+        [sys.executable, "-c", _REMOUNT_WRITABLE, str(pid)],
+        stdout=subprocess.PIPE, text=True, check=True)
+    return int(done.stdout)
+
+
+def test_its_mounts_are_locked(sandbox, server):
+    """Even for root of its own user namespace. Where the mounts were made in one
+    of paddockd's own, that takes a mount namespace more."""
+    call = sandbox.api.start(jobs.make_process("/bin/sleep", "3"))
+    wait_until(lambda: program_of(server), 20)
+    program = program_of(server)
+    init = int(status_of(program)["PPid"])
+    own = os.readlink(f"/proc/{program}/ns/mnt") != os.readlink(
+        f"/proc/{init}/ns/mnt")
+    assert own == (USER is not None)
+    assert _remount_writable(program) == EPERM
+    if own:
+        assert _remount_writable(init) == 0, "the control"
+    assert call.result().result.outcome == jobs.SUCCEEDED
 
 
 def _types_of(mountinfo):
