@@ -1,14 +1,18 @@
 #include "server/system_call_filter.h"
 
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <memory>
 
 #include "absl/strings/str_cat.h"
+#include "worker/base/refused_call.h"
 #include "worker/base/status_macros.h"
 
 namespace paddock {
@@ -167,9 +171,26 @@ absl::Status AllowFewSocketFamilies(scmp_filter_ctx filter) {
       "rule for socket");
 }
 
+// libseccomp asks too, and then tells of it only that it failed.
+absl::Status CheckNotRefused() {
+  const uint32_t action = SECCOMP_RET_KILL_PROCESS;
+  if (syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0) {
+    return absl::OkStatus();
+  }
+  const int error = errno;
+  const absl::Status status = ErrnoStatus(error, "seccomp");
+  if (error != EPERM && error != ENOSYS) return status;
+  return absl::FailedPreconditionError(absl::StrCat(
+      status.message(),
+      ": paddockd runs under a seccomp filter, a container's or a service's, "
+      "that refuses this call: ",
+      kAllowCall));
+}
+
 }  // namespace
 
 absl::Status LoadServerFilter() {
+  RETURN_IF_ERROR(CheckNotRefused());
   const Filter filter(seccomp_init(SCMP_ACT_ALLOW), &seccomp_release);
   if (filter == nullptr) return absl::InternalError("seccomp_init");
   RETURN_IF_ERROR(Check(seccomp_attr_set(filter.get(), SCMP_FLTATR_ACT_BADARCH,

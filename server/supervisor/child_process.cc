@@ -12,6 +12,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "worker/base/refused_call.h"
 #include "worker/base/socket.h"
 #include "worker/base/status_macros.h"
 
@@ -148,9 +149,8 @@ absl::Status ForkError(int error) {
   return absl::FailedPreconditionError(absl::StrCat(
       status.message(),
       ": a seccomp filter, of a container or a service, or a security module "
-      "refuses clone(2): allow it there (podman or docker --security-opt "
-      "seccomp=deploy/docker/seccomp.json; linux.seccomp in config.json; "
-      "SystemCallFilter= in a systemd unit)"));
+      "refuses clone(2): ",
+      kAllowCall));
 }
 
 absl::StatusOr<pid_t> StartChild(const ChildProgram& program) {

@@ -11,6 +11,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "worker/base/file_util.h"
+#include "worker/base/refused_call.h"
 #include "worker/base/status_macros.h"
 
 namespace paddock {
@@ -65,9 +66,8 @@ std::string Explanation(init::SetupStep step, absl::string_view what, int error,
   if (confinement.filtered) {
     return absl::StrCat(
         "paddockd runs under a seccomp filter, a container's or a service's, "
-        "that refuses this call: allow it there (podman or docker "
-        "--security-opt seccomp=deploy/docker/seccomp.json; linux.seccomp in "
-        "config.json; SystemCallFilter= in a systemd unit)",
+        "that refuses this call: ",
+        kAllowCall,
         // Elsewhere init writes /proc/sys/kernel, which is host root's.
         step == init::SetupStep::kSetHostname
             ? ", or give the container, whose user namespace is its own, "
