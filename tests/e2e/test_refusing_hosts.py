@@ -127,7 +127,7 @@ def test_oom_score_that_programs_could_take_back(start_server):
     assert runs(start_server, wrapper=choom(0), user="single")
 
 
-@pytest.mark.parametrize("user", [None, "single", "range"])
+@pytest.mark.parametrize("user", [None, "single", "range", "few_capabilities"])
 def test_user_namespaces_switched_off(start_server, user):
     with sysctl("user.max_user_namespaces", 0):
         refused(start_server, "user.max_user_namespaces is 0",
@@ -148,6 +148,8 @@ def test_user_namespaces_for_root_alone(start_server):
         refused(start_server, "kernel.unprivileged_userns_clone is 0",
                 "set it to 1 with sysctl(8)", "start it as root",
                 user="single")
+        refused(start_server, "kernel.unprivileged_userns_clone is 0",
+                "set it to 1 with sysctl(8)", user="few_capabilities")
         assert runs(start_server)
 
 
@@ -221,3 +223,29 @@ def test_user_namespaces_without_capabilities(start_server, user):
                 "security module", wrapper=wrapper, user=user)
     with apparmor_profile(f"capability, {ALL_BUT_MOUNTS} mount,") as wrapper:
         assert runs(start_server, wrapper=wrapper, user=user)
+
+
+# Ubuntu's kernel has a switch for it, which Debian's has not: its file, below
+# which the rest of the directory is but what starting a program takes.
+_SWITCH = "apparmor_restrict_unprivileged_userns"
+_WITH_THE_SWITCH = f"""
+highest=$(cat /proc/sys/kernel/cap_last_cap)
+mount -t tmpfs none /proc/sys/kernel
+echo "$highest" >/proc/sys/kernel/cap_last_cap
+echo "$1" >/proc/sys/kernel/{_SWITCH}
+shift
+exec "$@"
+"""
+
+
+@pytest.mark.parametrize("value", [0, 1])
+def test_the_switch_for_it_is_named_where_it_is_on(start_server, value):
+    with apparmor_profile(f"{ALL_BUT_MOUNTS} mount,") as wrapper:
+        log = refused(
+            start_server, "may do nothing in the user namespace",
+            config={"listen": {"unix_socket": ""}},
+            wrapper=["unshare", "--mount", "sh", "-ec", _WITH_THE_SWITCH, "sh",
+                     str(value), sys.executable, as_user.__file__, "single",
+                     "--", *wrapper])
+    assert ("AppArmor restricts them: give paddockd a profile with `userns,`, "
+            f"or set kernel.{_SWITCH} to 0" in log) == (value == 1), log
