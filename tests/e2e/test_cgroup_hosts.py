@@ -177,15 +177,20 @@ def test_from_a_cgroup_that_was_killed_before(group, start_server):
     assert jobs.outcome_name(result.outcome) == "WALL_TIME_LIMIT_EXCEEDED"
 
 
-def without_v1(controller):
-    """A wrapper for a host that has it mounted nowhere, and what goes with it:
-    other controllers of the same hierarchy."""
+def point_of_v1(controller):
+    """Where its hierarchy is mounted, and all controllers of that."""
     with open("/proc/self/mountinfo", encoding="utf-8") as file:
         mounts = [line.split(" - ") for line in file]
-    point, together = next(
+    return next(
         (around.split()[4], what.split()[2].split(","))
         for around, what in mounts if what.startswith("cgroup ")
         and controller in what.split()[2].split(","))
+
+
+def without_v1(controller):
+    """A wrapper for a host that has it mounted nowhere, and what goes with it:
+    other controllers of the same hierarchy."""
+    point, together = point_of_v1(controller)
     return in_mount_namespace(f"umount {point}"), together
 
 
@@ -221,6 +226,20 @@ def test_what_v1_may_be_without(start_server, missing, rows, limited):
         return
     error = errors.error_of(api.execute, half_a_cpu())
     assert error.code() == grpc.StatusCode.FAILED_PRECONDITION
+    allowed = jobs.Api(start_server({"cgroup": {"degrade": ["cpus"]}},
+                                    wrapper=wrapper).channel)
+    assert layer(allowed, "cpus").state == DEGRADED
+    assert allowed.execute(half_a_cpu()).outcome == jobs.SUCCEEDED
+
+
+@pytest.mark.parametrize("controller", ["memory", "pids"])
+def test_a_read_only_mount_of_v1_is_named_at_start(start_server, controller):
+    host.need_v1_controllers()
+    start_refused(
+        start_server, f"this process the {controller} controller",
+        "Read-only file system", "must be mounted, and the daemon's cgroup "
+        "writable", wrapper=in_mount_namespace(
+            f"mount -o remount,bind,ro {point_of_v1(controller)[0]}"))
 
 
 @pytest.fixture(name="slow_group")
@@ -231,7 +250,8 @@ def _slow_group():
         own, = (path for _, controllers, path in (
             line.strip().split(":", 2) for line in file)
             if "cpu" in controllers.split(","))
-    group = f"/sys/fs/cgroup/cpu{own.rstrip('/')}/paddock-e2e-{os.getpid()}"
+    point, _ = point_of_v1("cpu")
+    group = f"{point}{own.rstrip('/')}/paddock-e2e-{os.getpid()}"
     os.mkdir(group)
     with open(f"{group}/cpu.cfs_quota_us", "w", encoding="ascii") as file:
         file.write("50000")
