@@ -115,6 +115,8 @@ def test_what_else_is_needed(needs, words):
 @pytest.mark.parametrize("needs, words", [
     (without(proc_unmasked=False), ["parts of /proc are masked"]),
     (without(cgroup_writable=False), ["/sys/fs/cgroup is mounted read-only"]),
-], ids=["proc", "cgroup"])
+    (without(capabilities=("CAP_SETUID", "CAP_SETGID")),
+     ["lacks CAP_SETFCAP"]),
+], ids=["proc", "cgroup", "capability"])
 def test_podman_without_its_options(needs, words):
     assert_refused("podman", needs, words)

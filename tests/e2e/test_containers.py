@@ -1,6 +1,6 @@
 """paddockd in a container without --privileged: deploy/CONTAINERS.md.
 
-By crun; test_container_needs.py has the other runtimes, and every need.
+By crun and runc; test_container_needs.py has podman too, and every need.
 """
 
 import pytest
@@ -14,6 +14,7 @@ def test_without_an_added_capability_all_layers_stand():
     container_checks.assert_runs_jobs("crun", without())
 
 
+@pytest.mark.parametrize("runtime", ["crun", "runc"])
 @pytest.mark.parametrize("needs, words", [
     (without(proc_unmasked=False),
      ["mount_proc", "parts of /proc are masked", "unmask=ALL"]),
@@ -24,5 +25,5 @@ def test_without_an_added_capability_all_layers_stand():
     (without(refused_calls=("pivot_root",)),
      ["pivot_root", "seccomp filter", "linux.seccomp"]),
 ], ids=["proc", "cgroup", "capability", "seccomp"])
-def test_what_is_missing_is_named_at_start(needs, words):
-    container_checks.assert_refused("crun", needs, words)
+def test_what_is_missing_is_named_at_start(runtime, needs, words):
+    container_checks.assert_refused(runtime, needs, words)

@@ -135,6 +135,9 @@ class Container:
                  f"--user={needs.uid}"]
         if set(needs.capabilities) == set(OF_THE_HOST):
             words.append("--cap-add=SYS_ADMIN,NET_ADMIN")
+        else:  # it gives more than these, and all of them unasked
+            words += [f"--cap-drop={name.removeprefix('CAP_')}"
+                      for name in TO_MAP_IDS if name not in needs.capabilities]
         unmask = (["ALL"] if needs.proc_unmasked and needs.cgroup_writable else
                   ["/proc/*"] if needs.proc_unmasked else
                   ["/sys/fs/cgroup"] if needs.cgroup_writable else [])
