@@ -356,6 +356,12 @@ void RunningProgram::FinishGroup() {
   usage.wall_time = end_ - start_;
 }
 
+// A look at the clock that came late kills a program that had ended before.
+bool RunningProgram::EndedInTime() const {
+  return (killed_ == EndReason::kWallTime || killed_ == EndReason::kIdleTime) &&
+         report_.wait_status.has_value() && end_ < killed_at_;
+}
+
 // The kernel's own facts first: whatever the program's exit status says.
 void RunningProgram::Decide() {
   const UsageFigures& usage = report_.usage;
@@ -374,7 +380,7 @@ void RunningProgram::Decide() {
     }
   } else if (report_.failed_step != SetupStep::kNone) {
     report_.reason = EndReason::kSandboxFailed;
-  } else if (killed_.has_value()) {
+  } else if (killed_.has_value() && !EndedInTime()) {
     report_.reason = *killed_;
   } else if (usage.cpu_time.value_or(absl::ZeroDuration()) >=
              spec_.limits.cpu_time) {

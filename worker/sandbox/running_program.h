@@ -66,6 +66,7 @@ class RunningProgram {
   void LookAtSockets();
   void Kill(EndReason reason);
   bool Ended() const;
+  bool EndedInTime() const;
 
   void FinishGroup();
   void Decide();
