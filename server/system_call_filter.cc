@@ -1,6 +1,8 @@
 #include "server/system_call_filter.h"
 
+#include <fcntl.h>
 #include <linux/seccomp.h>
+#include <linux/sockios.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/socket.h>
@@ -145,6 +147,27 @@ absl::Status AllowForItselfOnly(scmp_filter_ctx filter) {
   return absl::OkStatus();
 }
 
+// The kernel itself signals who is named by these, for whoever asked: fcntl(2),
+// "Managing signals". It asks for the same user, no more. Both take the low 32
+// bits.
+absl::Status DenySignalsByFiles(scmp_filter_ctx filter) {
+  constexpr struct {
+    int call;
+    unsigned command;
+  } kCommands[] = {
+      {SCMP_SYS(fcntl), F_SETOWN},  {SCMP_SYS(fcntl), F_SETOWN_EX},
+      {SCMP_SYS(fcntl), F_SETSIG},  {SCMP_SYS(ioctl), FIOSETOWN},
+      {SCMP_SYS(ioctl), SIOCSPGRP},
+  };
+  for (const auto& [call, command] : kCommands) {
+    RETURN_IF_ERROR(Check(
+        seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), call, 1,
+                         SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff, command)),
+        absl::StrCat("rule for command ", command)));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status AllowOnlyThreads(scmp_filter_ctx filter) {
   RETURN_IF_ERROR(
       Check(seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
@@ -205,6 +228,7 @@ absl::Status LoadServerFilter() {
                                                ", ", call.reason)));
   }
   RETURN_IF_ERROR(AllowForItselfOnly(filter.get()));
+  RETURN_IF_ERROR(DenySignalsByFiles(filter.get()));
   RETURN_IF_ERROR(AllowOnlyThreads(filter.get()));
   RETURN_IF_ERROR(AllowFewSocketFamilies(filter.get()));
   return Check(seccomp_load(filter.get()), "seccomp_load");

@@ -5,9 +5,11 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -93,6 +95,9 @@ class ConfineTest : public testing::Test {
   config::v1::Config config_;
 };
 
+// The process ends soon.
+int OwnSocket() { return socket(AF_INET, SOCK_STREAM, 0); }
+
 int OpenForReading(const char* path) { return open(path, O_RDONLY); }
 
 int BindTcp(uint16_t port) {
@@ -155,6 +160,27 @@ TEST_F(ConfineTest, NoSignalsToOthers) {
   ExpectAllowed([] {
     signal(SIGUSR1, SIG_IGN);
     return raise(SIGUSR1) == 0 ? 0 : -1;
+  });
+}
+
+// Which the kernel sends for it: to whom a descriptor says, what that says.
+TEST_F(ConfineTest, NoSignalsByDescriptors) {
+  ExpectDenied(EPERM, [] { return fcntl(OwnSocket(), F_SETOWN, getppid()); });
+  ExpectDenied(EPERM, [] {
+    const f_owner_ex owner = {F_OWNER_PID, getppid()};
+    return fcntl(OwnSocket(), F_SETOWN_EX, &owner);
+  });
+  ExpectDenied(EPERM, [] { return fcntl(OwnSocket(), F_SETSIG, SIGUSR1); });
+  for (const unsigned command : {FIOSETOWN, SIOCSPGRP}) {
+    ExpectDenied(EPERM, [command] {
+      const pid_t owner = getppid();
+      return ioctl(OwnSocket(), command, &owner);
+    });
+  }
+  ExpectAllowed([] { return fcntl(OwnSocket(), F_SETFL, O_NONBLOCK); });
+  ExpectAllowed([] {
+    int readable = 0;
+    return ioctl(OwnSocket(), FIONREAD, &readable);
   });
 }
 
