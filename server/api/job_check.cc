@@ -1,7 +1,6 @@
 #include "server/api/job_check.h"
 
 #include <algorithm>
-#include <map>
 #include <string>
 
 #include "absl/strings/ascii.h"
@@ -13,6 +12,7 @@
 #include "server/jobs/process_defaults.h"
 #include "server/scheduling/memory_share.h"
 #include "worker/base/utf8.h"
+#include "worker/wire/first_by_key.h"
 
 namespace paddock {
 namespace {
@@ -38,19 +38,14 @@ bool IsLabelValue(absl::string_view value) {
   return value.size() <= kMaxLabelValue && !HasControls(value);
 }
 
-void CheckLabels(const google::protobuf::Map<std::string, std::string>& labels,
-                 Violations* violations) {
+void CheckLabels(const StringMap& labels, Violations* violations) {
   if (labels.size() > kMaxLabels) {
     violations->push_back(
         {"job.labels", absl::StrCat("has ", labels.size(),
                                     " entries; the maximum is ", kMaxLabels)});
   }
-  // In the order of keys, so that equal requests get equal answers.
-  const std::map<absl::string_view, absl::string_view> sorted(labels.begin(),
-                                                              labels.end());
-  int checked = 0;
-  for (const auto& [key, value] : sorted) {
-    if (++checked > kMaxLabels) break;
+  for (const StringMap::value_type* label : FirstByKey(labels, kMaxLabels)) {
+    const auto& [key, value] = *label;
     const std::string field = absl::StrCat(
         "job.labels[\"", absl::CHexEscape(key.substr(0, kMaxLabelKey)), "\"]");
     if (!IsLabelKey(key)) {

@@ -55,7 +55,7 @@ class WorkerPool {
     // A worker must have killed a run this long after CancelRequest.
     absl::Duration cancel_margin = absl::Seconds(10);
     // After a run its memory must be free, or have been given up by the worker
-    // itself (DeadSandbox::kFreeTimeout).
+    // itself: kLongest of worker/sandbox/late_memory.cc.
     absl::Duration free_margin = absl::Seconds(150);
     // A new worker must be ready after this.
     absl::Duration ready_margin = absl::Seconds(120);

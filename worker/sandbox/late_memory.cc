@@ -10,7 +10,8 @@ namespace {
 constexpr int64_t kLittle = 512 << 10;
 constexpr absl::Duration kLookInterval = absl::Milliseconds(2);
 // Far beyond what the kernel takes to free what a program within the default
-// limits can have left: at 250 Hz 8 ms for each socket of a chain of them.
+// limits can have left: at 250 Hz 8 ms for each socket of a chain of them. Less
+// than WorkerPool::Options::free_margin.
 constexpr absl::Duration kLongest = absl::Seconds(120);
 // Where sockets are taken apart, more than so much comes back in this time.
 constexpr int64_t kProgress = 64 << 10;

@@ -13,13 +13,13 @@
 #include "worker/base/directory_count.h"
 #include "worker/base/utf8.h"
 #include "worker/wire/check_report.h"
+#include "worker/wire/first_by_key.h"
 #include "worker/wire/limits_check.h"
 
 namespace paddock {
 namespace {
 
 using Strings = google::protobuf::RepeatedPtrField<std::string>;
-using StringMap = google::protobuf::Map<std::string, std::string>;
 
 constexpr char kBadPath[] =
     "is not a path the sandbox can have: it must not be empty, contain NUL or "
@@ -81,19 +81,10 @@ size_t CheckArguments(const Strings& argv, const CheckReport& report) {
 size_t CheckEnvironment(const char* field, const StringMap& env,
                         const CheckReport& report) {
   size_t bytes = 0;
-  std::vector<const StringMap::value_type*> entries;
-  for (const StringMap::value_type& entry : env) {
-    bytes += entry.first.size() + 1 + entry.second.size() + 1;
-    entries.push_back(&entry);
+  for (const auto& [name, value] : env) {
+    bytes += name.size() + 1 + value.size() + 1;
   }
-  // The first by name, in that order, so that equal requests get equal answers.
-  const auto end =
-      entries.begin() + std::min<size_t>(entries.size(), kMaxEnvironment);
-  std::partial_sort(
-      entries.begin(), end, entries.end(),
-      [](const auto* a, const auto* b) { return a->first < b->first; });
-  entries.erase(end, entries.end());
-  for (const StringMap::value_type* entry : entries) {
+  for (const StringMap::value_type* entry : FirstByKey(env, kMaxEnvironment)) {
     const auto& [name, value] = *entry;
     if (name.empty()) {
       report.Violation(Keyed(field, name), "a name must not be empty");
