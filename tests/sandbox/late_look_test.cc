@@ -27,7 +27,7 @@ class LateLookTest : public testing::Test {
                                   const v1::Limits& limit) {
     Start(WorkerProcess::NewProcess(
         {"sh", "-c",
-         "cd /tmp; i=0; while [ $i -lt 4000 ]; do : >$i; i=$((i+1)); done"}));
+         "i=0; while [ $i -lt 1000 ]; do : >$i; i=$((i+1)); done"}));
     EXPECT_EQ(Result().outcome(), v1::OUTCOME_SUCCEEDED);
     v1::Process process = WorkerProcess::NewProcess({"sleep", seconds});
     process.mutable_limits()->MergeFrom(limit);
