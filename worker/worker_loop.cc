@@ -203,6 +203,7 @@ void WorkerLoop::AwaitLateMemory() {
   pollfd end = {channel_.get(), 0, 0};
   constexpr int kMoment = 2;  // milliseconds
   if (poll(&end, 1, kMoment) > 0) channel_closed_ = true;
+  late_.Reclaim(MonotonicNow());
   LookAtLateMemory();
 }
 

@@ -30,7 +30,7 @@ class UnaskedCgroup : public SandboxCgroup {
   int64_t MemoryInUse() override { std::abort(); }
   int64_t SocketMemoryCharged() override { std::abort(); }
   int64_t MemoryHeld() override { std::abort(); }
-  void ReturnCharges() override { std::abort(); }
+  void Reclaim(int64_t) override { std::abort(); }
   absl::Status Remove() override { std::abort(); }
 };
 

@@ -176,11 +176,13 @@ class CgroupV1 : public CgroupWithKillGroup {
   }
 
   // Before it refuses a limit the kernel sees how much is really taken.
-  void ReturnCharges() override {
+  void Reclaim(int64_t bytes) override {
     CgroupDirectory& memory = Of("memory");
     const auto used = memory.ReadNumber("memory.usage_in_bytes");
     if (!used) return;
-    memory.Write("memory.limit_in_bytes", absl::StrCat(*used - 1))
+    memory
+        .Write("memory.limit_in_bytes",
+               absl::StrCat(std::max<int64_t>(0, *used - bytes)))
         .IgnoreError();
   }
 

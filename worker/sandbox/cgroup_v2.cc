@@ -125,8 +125,9 @@ class CgroupV2 : public CgroupWithKillGroup {
     return MemoryInUse() - FileMemory().value_or(0);
   }
   // Before it reclaims anything the kernel sees how much is really taken.
-  void ReturnCharges() override {
-    dir().Write("memory.high", absl::StrCat(MemoryInUse() - 1)).IgnoreError();
+  void Reclaim(int64_t bytes) override {
+    const int64_t rest = std::max<int64_t>(0, MemoryInUse() - bytes);
+    dir().Write("memory.high", absl::StrCat(rest)).IgnoreError();
   }
 
  private:

@@ -16,6 +16,10 @@ constexpr absl::Duration kLongest = absl::Seconds(120);
 // Where sockets are taken apart, more than so much comes back in this time.
 constexpr int64_t kProgress = 64 << 10;
 constexpr absl::Duration kNoProgress = absl::Seconds(5);
+// Some milliseconds' work where it is names of files, each of which is small;
+// and how long not to try again where it was not.
+constexpr int64_t kReclaimStep = 4 << 20;
+constexpr absl::Duration kReclaimInterval = absl::Milliseconds(100);
 
 }  // namespace
 
@@ -23,7 +27,7 @@ absl::Status LateMemory::Add(std::unique_ptr<SandboxCgroup> group,
                              absl::Time now) {
   // Quicker to read than what is held of it.
   if (group->MemoryInUse() <= kLittle) return group->Remove();
-  group->ReturnCharges();
+  group->Reclaim(1);
   Group late = {.cgroup = std::move(group), .since = now};
   late.bytes = late.least_bytes = late.cgroup->MemoryHeld();
   late.least_since = late.since;
@@ -60,6 +64,16 @@ absl::Status LateMemory::Look(absl::Time now) {
   }
   groups_ = std::move(rest);
   return status;
+}
+
+void LateMemory::Reclaim(absl::Time now) {
+  for (Group& group : groups_) {
+    if (now < group.next_reclaim) continue;
+    const int64_t before = group.cgroup->MemoryHeld();
+    group.cgroup->Reclaim(kReclaimStep);
+    const int64_t freed = before - group.cgroup->MemoryHeld();
+    if (freed < kReclaimStep / 2) group.next_reclaim = now + kReclaimInterval;
+  }
 }
 
 absl::Status LateMemory::RemoveAll() {

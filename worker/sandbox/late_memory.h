@@ -28,6 +28,10 @@ class LateMemory {
   // DeadlineExceeded if one is given up that was still on its way.
   absl::Status Look(absl::Time now);
 
+  // Makes the kernel take back what it would keep until it needs the memory, a
+  // part of it at a time: this takes some milliseconds.
+  void Reclaim(absl::Time now);
+
   // Removes all groups, whatever they hold.
   absl::Status RemoveAll();
 
@@ -44,6 +48,7 @@ class LateMemory {
     // The least it held so far, and since when.
     int64_t least_bytes = 0;
     absl::Time least_since;
+    absl::Time next_reclaim = absl::InfinitePast();
   };
   std::deque<Group> groups_;
   int64_t bytes_ = 0;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -17,6 +18,8 @@ constexpr int64_t kMiB = 1 << 20;
 struct Fate {
   int64_t held = 0;
   int64_t files = 0;  // charged, and not held
+  int64_t names = 0;  // of `held`, what the kernel takes back if it is told to
+  int reclaims = 0;
   bool removed = false;
 };
 
@@ -25,7 +28,13 @@ class HoldingCgroup : public UnaskedCgroup {
   explicit HoldingCgroup(Fate* fate) : fate_(fate) {}
   int64_t MemoryInUse() override { return fate_->held + fate_->files; }
   int64_t MemoryHeld() override { return fate_->held; }
-  void ReturnCharges() override {}
+  void Reclaim(int64_t bytes) override {
+    if (bytes == 1) return;  // what was charged ahead
+    ++fate_->reclaims;
+    const int64_t freed = std::min(bytes, fate_->names);
+    fate_->names -= freed;
+    fate_->held -= freed;
+  }
   absl::Status Remove() override {
     fate_->removed = true;
     return absl::OkStatus();
@@ -102,6 +111,24 @@ TEST_F(LateMemoryTest, WhatDoesNotComeBackIsNotWaitedForLong) {
   EXPECT_TRUE(kept.removed);
   EXPECT_FALSE(freed.removed);
   EXPECT_EQ(late_.bytes(), freed.held);
+}
+
+TEST_F(LateMemoryTest, WhatTheKernelOnlyKeepsIsTakenBackByAndBy) {
+  Fate names = {.held = 10 * kMiB, .names = 10 * kMiB};
+  Fate sockets = {.held = 10 * kMiB};
+  Add(&names);
+  Add(&sockets);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_FALSE(names.removed);
+    late_.Reclaim(now_);
+    Look();
+  }
+  EXPECT_TRUE(names.removed);
+  EXPECT_FALSE(sockets.removed);
+  EXPECT_EQ(sockets.reclaims, 1) << "in vain, so not again for a while";
+  now_ += absl::Milliseconds(100);
+  late_.Reclaim(now_);
+  EXPECT_EQ(sockets.reclaims, 2);
 }
 
 TEST_F(LateMemoryTest, AtTheEndAllGroupsGo) {
