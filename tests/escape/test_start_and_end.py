@@ -1,4 +1,5 @@
-"""How a process starts and how it ends: attacks 15 and 16 of README.md."""
+"""How a process starts and how it ends: attacks 15 and 16 of README.md, and
+that a violation (attack 31) is the end of all."""
 
 from errno import EINVAL, ENOENT, ENOTTY
 import contextlib
@@ -8,9 +9,12 @@ import re
 import resource
 import signal
 import subprocess
+import time
 
 import pytest
+from paddock.v1 import result_pb2
 
+from attack import SECONDS
 from attack import Sandbox
 from attack import attacks
 from attack import calls
@@ -18,6 +22,7 @@ from attack import host_output
 from harness import jobs
 from harness import paths
 from harness.jobs import MIB
+from harness.time_scale import scaled
 
 
 # 15. A forged end.
@@ -33,6 +38,35 @@ def test_the_end_of_an_orphan_is_not_the_program_s(
 def test_the_end_of_a_thread_is_not_the_program_s(sandbox):
     assert sandbox.probe("exit-leader", 7).exit_code == 7
     assert subprocess.call([paths.PROBE, "exit-leader", "7"]) == 7
+
+
+GETPID, SWAPOFF = 39, 168
+WITH_COMPANY = """
+import ctypes, os, threading, time
+def call():
+    ctypes.CDLL(None).syscall({}, None)
+    os.write(1, b'returned')
+{}
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("company", [
+    "os.fork() or call()", "threading.Thread(target=call).start()",
+    "os.fork() or (os.setsid(), os.fork() and os._exit(0), call())",
+], ids=["child", "thread", "orphan"])
+def test_who_breaks_a_rule_ends_all(sandbox, company):
+    """Not the first process, which sleeps on; attack 31 has the calls."""
+    control = sandbox.python(WITH_COMPANY.format(GETPID, company),
+                             limits=dict(wall_time=scaled(1)))
+    assert control.outcome == result_pb2.OUTCOME_WALL_TIME_LIMIT_EXCEEDED
+    assert control.stdout.data == b"returned"
+    begin = time.monotonic()
+    result = sandbox.api.python(WITH_COMPANY.format(SWAPOFF, company))
+    assert time.monotonic() - begin < scaled(SECONDS)
+    assert result.outcome == result_pb2.OUTCOME_POLICY_VIOLATION, result
+    assert result.violation.system_call == "swapoff"
+    assert not result.stdout.data
 
 
 RETURN_ALLOW = "prctl 3 w:0x7fff000000000006"  # one instruction
