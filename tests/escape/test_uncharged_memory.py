@@ -10,6 +10,7 @@ import tempfile
 
 import pytest
 
+from attack import Sandbox
 from attack import attacks
 from attack import calls
 from attack import host_output
@@ -105,6 +106,7 @@ def _many(start_server):
 def test_locks_of_flock(many, how):
     """One for each open file: as many as there may be of those."""
     api, share = many
+    sandbox = Sandbox(api)
     over = 3000
     assert share < over
     control = on_host("hog-record-locks", "/dev/shm", over, how,
@@ -116,6 +118,7 @@ def test_locks_of_flock(many, how):
         result = api.probe("hog-record-locks", "/work", count, how,
                            limits=limits)
         assert jobs.probe_report(result) == expected, result
+    sandbox.assert_clean()
 
 
 # Takes as many as it may, and keeps them.
@@ -149,6 +152,7 @@ def test_locks_of_others_leave_room(start_server, how):
     """The kernel's list of them, by which they are counted, is the host's."""
     workers = 8
     api = jobs.Api(start_server({"workers": {"count": workers}}).channel)
+    sandbox = Sandbox(api)
     count = MOST_LOCKS
 
     def relocks():
@@ -170,6 +174,8 @@ def test_locks_of_others_leave_room(start_server, how):
         for other in others:
             other.cancel()
     assert host_locks() - before <= MOST_LOCKS_OF_ALL
+    wait_until(api.all_idle, 10)
+    sandbox.assert_clean()
 
 
 def host_locks():
