@@ -34,6 +34,10 @@ def collect(sandbox, script, *paths, **fields):
     return {output.path: output for output in result.outputs}
 
 
+IN_EVERY_ROOT = pytest.mark.parametrize(
+    "root", ["/work", "/tmp", "/dev/shm"])
+
+
 # 47. What leads elsewhere.
 
 
@@ -47,20 +51,22 @@ def canary():
         yield file.name
 
 
+@IN_EVERY_ROOT
 @pytest.mark.parametrize("target", [
     "{canary}", "/proc/1/root{canary}", "/proc/self/root{canary}",
     "../../../../..{canary}", "/proc/self/environ", "/proc/self/exe",
     "/dev/zero", "/dev/stdin", "/etc/passwd", "regular"])
-def test_a_link_is_never_followed(sandbox, canary, target):
+def test_a_link_is_never_followed(sandbox, canary, root, target):
     target = target.format(canary=canary)
     control = on_host("read-file", canary)
     assert control == {"done": len("host secret"), "errno": 0}
     found = collect(
-        sandbox, f"echo own > regular; ln -s '{target}' last;"
+        sandbox, f"cd {root}; echo own > regular; ln -s '{target}' last;"
         f"ln -s \"$(dirname '{target}')\" parent; mkdir d; ln -s .. d/up",
-        "last", f"parent/{os.path.basename(target)}", "d/up/regular",
-        "regular")
-    assert found.pop("regular").data == b"own\n"
+        *(f"{root}/{path}" for path in (
+            "last", f"parent/{os.path.basename(target)}", "d/up/regular",
+            "regular")))
+    assert found.pop(f"{root}/regular").data == b"own\n"
     assert len(found) == 3
     for output in found.values():
         assert output.error.reason == R.FILE_ERROR_REASON_SYMLINK
@@ -106,13 +112,16 @@ def test_a_device_cannot_be_made(sandbox, tmp_path):
 # 48. What is large, or changes until it is collected.
 
 
-def test_size_is_what_counts_not_what_is_stored(sandbox):
+@IN_EVERY_ROOT
+def test_size_is_what_counts_not_what_is_stored(sandbox, root):
+    fits, *larger = (f"{root}/{name}"
+                     for name in ("fits", "over", "hole", "full"))
     found = collect(
-        sandbox, f"truncate -s {MIB} fits; truncate -s {MIB + 1} over;"
-        "truncate -s 8M hole; head -c 8388608 /dev/zero > full",
-        "fits", "over", "hole", "full")
-    assert found["fits"].data == bytes(MIB)
-    for path in ("over", "hole", "full"):
+        sandbox, f"cd {root}; truncate -s {MIB} fits;"
+        f"truncate -s {MIB + 1} over; truncate -s 8M hole;"
+        "head -c 8388608 /dev/zero > full", fits, *larger)
+    assert found[fits].data == bytes(MIB)
+    for path in larger:
         assert found[path].error.reason == R.FILE_ERROR_REASON_TOO_LARGE
 
 
