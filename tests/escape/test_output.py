@@ -225,7 +225,8 @@ def test_nothing_is_collected_while_anything_lives(sandbox):
 # 49. Odd names, modes and contents.
 
 NAMES = ["-rf", "*", "~", "a b", "new\nline", "tab\t", "\x1b[31m", "\x7f",
-         "\u202e", "ü", "x" * 255, "'\"`$(id)", "%s%n", "..."]
+         "\u202e", "ü", "x" * 255, "'\"`$(id)", "%s%n", "...",
+         "".join(chr(byte) for byte in range(1, 128) if chr(byte) != "/")]
 
 
 @pytest.mark.parametrize("name", NAMES, ids=ascii)
