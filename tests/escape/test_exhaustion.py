@@ -314,8 +314,10 @@ def test_posix_message_queues(sandbox):
 
 
 @bombs(
-    bomb("many processes", ("burn-threads", 60, 5), ("burn-threads", 60, 0.005),
+    bomb("many threads", ("burn-threads", 60, 5), ("burn-threads", 60, 0.005),
          hit="CPU_TIME", **CPU_LIMIT),
+    bomb("many processes", ("burn-processes", 60, 5),
+         ("burn-processes", 60, 0.005), hit="CPU_TIME", **CPU_LIMIT),
     bomb("short children", ("cpu-reaped", 10**6, 0.001),
          ("cpu-reaped", 50, 0.001), hit="CPU_TIME", **CPU_LIMIT),
     bomb("children nobody waits for", ("burn-children", 10**6, 0.01),

@@ -1,6 +1,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <thread>
 #include <vector>
@@ -27,6 +28,23 @@ int BurnInThreads(char** arguments) {
   }
   for (std::thread& thread : threads) thread.join();
   return Report(static_cast<int64_t>(threads.size()), 0);
+}
+
+// All at the same time, each in a process of its own.
+int BurnInProcesses(char** arguments) {
+  const int64_t count = ParseNumber(arguments[0]);
+  const double seconds = ParseSeconds(arguments[1]);
+  for (int64_t i = 0; i < count; ++i) {
+    const pid_t child = fork();
+    if (child < 0) return Report(i, errno);
+    if (child == 0) {
+      SpinUntil(CLOCK_PROCESS_CPUTIME_ID, seconds);
+      _exit(0);
+    }
+  }
+  while (wait(nullptr) > 0) {
+  }
+  return Report(count, 0);
 }
 
 // One child after another, never waited for: the CPU time is in nobody's
@@ -74,6 +92,7 @@ int SleepDeaf(char** arguments) {
 const Probe kTimeProbes[] = {
     {"burn", 1, "SECONDS of CPU time", Burn},
     {"burn-threads", 2, "COUNT SECONDS in each thread", BurnInThreads},
+    {"burn-processes", 2, "COUNT SECONDS in each process", BurnInProcesses},
     {"burn-children", 2, "COUNT SECONDS in each child", BurnInChildren},
     {"sleep", 1, "SECONDS", Sleep},
     {"doze", 3, "TIMES SLEEP-SECONDS BURN-SECONDS", Doze},
