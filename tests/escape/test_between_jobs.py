@@ -47,6 +47,7 @@ KINDS = {
     "watchers": errno.ENOENT,
     "flight": errno.ENOENT,
     "watches": errno.ENOENT,
+    "locked": errno.ENOENT,
 }
 # Of watches, where a test may say how many a user has: by default there are more
 # than fit into the memory of a job. paddockd uses few itself.
