@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 import architecture
+import attacks
 import dependencies
 import text
 
@@ -89,6 +90,42 @@ def test_flags_of_the_compiler_for_one_processor_are_found():
 ])
 def test_which_files_are_for_every_architecture(path, checked):
     assert architecture.is_checked(path) == checked
+
+
+# Each is a copy of the page with one thing wrong.
+@pytest.mark.parametrize("old, new, found", [
+    ("\n| 30 |", "\n| 31 |", "no row for each"),
+    ("\n| 56 |", "\n| five |", "no row for each"),
+    ("`test_no_key`", "`test_no_keys`", "27: no such test: test_no_keys"),
+    ("`test_no_key`", "", "27: no test"),
+    # It is there, in a file of another family.
+    ("`test_no_key`", "`test_no_mount`", "27: no such test: test_no_mount"),
+    ("`test_exhaustion.py` `test_waiting`", "`test_waiting`",
+     "51: no such test: test_waiting"),
+    ("e2e `bad_input`, `worker_loss`", "e2e `bad_input`, `no_loss`",
+     "56: no such file: tests/e2e/test_no_loss.py"),
+    ("; `test_socket_memory.py`", "; `test_sockets.py`",
+     "no such file: test_sockets.py"),
+    ("; `test_socket_memory.py`", "; ", "test_socket_memory.py: in no row"),
+])
+def test_a_table_of_attacks_that_is_wrong_is_found(old, new, found):
+    page, tests, e2e = attacks.read_all()
+    assert old in page and not attacks.check(page, tests, e2e)
+    errors = attacks.check(page.replace(old, new), tests, e2e)
+    assert any(found in error for error in errors), errors
+
+
+def test_an_attack_that_was_renamed_is_found():
+    page, tests, e2e = attacks.read_all()
+    assert "test_any_mode" in tests["test_output.py"]
+    tests["test_output.py"].remove("test_any_mode")
+    error, = attacks.check(page, tests, e2e)
+    assert "49: no such test: test_any_mode" in error
+
+
+def test_what_is_a_test():
+    source = "def test_a(x):\n  pass\ndef a():\n  pass\ntest_b = 1\n"
+    assert attacks.tests_of(source) == {"test_a"}
 
 
 @pytest.mark.parametrize("line", [
