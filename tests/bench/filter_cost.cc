@@ -4,6 +4,8 @@
 // notification and a listener that this process watches as a worker does.
 // Between the last two only that differs. The three take turns, so that all see
 // the same machine. Prints ratios; asserts nothing.
+//
+//     filter_cost [ROUNDS]
 #include <fcntl.h>
 #include <linux/seccomp.h>
 #include <poll.h>
@@ -31,7 +33,7 @@ namespace {
 
 using Filter = std::vector<sock_filter>;
 
-constexpr int kRounds = 41;
+constexpr int kRounds = 41;  // without an argument
 constexpr int kKinds = 3;
 enum class Kind { kNone, kErrno, kNotification };
 
@@ -155,10 +157,10 @@ double Median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-int Main() {
+int Main(int rounds) {
   std::vector<double> values[kCallCount][kKinds];
   int notifications = 0;
-  for (int round = 0; round < kRounds; ++round) {
+  for (int round = 0; round < rounds; ++round) {
     for (int kind = 0; kind < kKinds; ++kind) {
       const Measurement measurement =
           RunChild(static_cast<Kind>(kind), false, &notifications);
@@ -176,7 +178,7 @@ int Main() {
     printf("%-16s %10.1f %10.1f %12.1f %22.3f %12.3f\n", kCalls[i].name, none,
            with_errno, as_is, as_is / with_errno, as_is / none);
   }
-  printf("notifications of %d programs that break no rule: %d\n", kRounds,
+  printf("notifications of %d programs that break no rule: %d\n", rounds,
          notifications);
   int of_one = 0;
   RunChild(Kind::kNotification, true, &of_one);
@@ -187,4 +189,7 @@ int Main() {
 }  // namespace
 }  // namespace paddock
 
-int main() { return paddock::Main(); }
+int main(int argc, char** argv) {
+  const int rounds = argc > 1 ? atoi(argv[1]) : paddock::kRounds;
+  return rounds > 0 ? paddock::Main(rounds) : 1;
+}

@@ -137,6 +137,21 @@ def test_latency_prints_ratios():
         assert re.search(rf"^{line}", ran.stdout, re.MULTILINE), ran.stdout
 
 
+def test_filter_cost_notifies_of_nothing_but_violations():
+    """tests/bench/filter_cost, whose figures are in worker/README.md. What it
+    measures is asserted nowhere; the last line is the control of the one above
+    it."""
+    ran = subprocess.run(
+        [os.path.join(paths.BUILD, "bin", "filter_cost"), "3"],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        timeout=scaled(60), check=False)
+    assert ran.returncode == 0, ran.stdout
+    for line in (r"getppid( +\d+\.\d+){5}", r"openat \+ close( +\d+\.\d+){5}",
+                 "notifications of 3 programs that break no rule: 0",
+                 "notifications of one that breaks a rule: 1"):
+        assert re.search(f"^{line}$", ran.stdout, re.MULTILINE), ran.stdout
+
+
 def test_accounting_prints_true_figures():
     """tests/bench/accounting, which tests/escape/README.md names. What else runs
     on this host may disturb one table."""

@@ -46,7 +46,8 @@ EVERYDAY = {
     "paddock_unit_worker": "LandlockTest.*",
     "escape_exhaustion": "test_memory_of_processes",
     "e2e_without_privilege": "not (test_unit_tests or test_building)",
-    "e2e_readme": "not (test_quickstart_keeps or test_accounting or test_latency)",
+    "e2e_readme": "not (test_quickstart_keeps or test_accounting or test_latency"
+                  " or test_filter_cost)",
     # What no kernel decides: the words at start, one by one, for each need; what
     # is refused before there is a job; compilers that fail; many kills; much to
     # copy and many files to remove.
