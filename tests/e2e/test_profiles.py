@@ -13,6 +13,7 @@ from harness import nested_namespaces
 from harness import paths
 from harness.metrics import Scrape
 from harness.server import StartFailed
+from harness.time_scale import scaled
 
 EPERM, ENOENT, EROFS, EACCES = 1, 2, 30, 13
 CI, WATCH, DEBUG, PROC = "ci", "watch", "debug", "proc"
@@ -170,6 +171,34 @@ def test_tools_that_need_the_full_proc(api, command):
     assert api.run(*command, profile=CI,
                    limits=limits).outcome == jobs.SUCCEEDED
     assert api.run(*command, limits=limits).outcome == jobs.NONZERO_EXIT
+
+
+CMAKE_LISTS = b"""cmake_minimum_required(VERSION 3.20)
+project(sum C)
+add_executable(check check.c sum.c)
+enable_testing()
+add_test(NAME sums COMMAND check)
+"""
+SUM = b"int sum(int a, int b) { return a + b; }\n"
+CHECK = b"int sum(int, int);\nint main(void) { return sum(40, 2) != 42; }\n"
+BUILD = "cmake -G Ninja -B build && ninja -C build && ctest --test-dir build"
+
+
+@pytest.mark.parametrize("sum_source, outcome, said", [
+    (SUM, jobs.SUCCEEDED, b"100% tests passed, 0 tests failed out of 1"),
+    # The controls: the summary is ctest's, and what the compiler says is seen.
+    (SUM.replace(b"+", b"-"), jobs.NONZERO_EXIT,
+     b"0% tests passed, 1 tests failed out of 1"),
+    (SUM.replace(b";", b""), jobs.NONZERO_EXIT, b": error: expected ")],
+    ids=["good", "failing_test", "syntax_error"])
+def test_a_project_is_built_and_tested(api, sum_source, outcome, said):
+    """What ci is for: a whole chain of build tools."""
+    result = api.shell(BUILD, profile=CI, stderr_to_stdout=True, inputs={
+        "CMakeLists.txt": CMAKE_LISTS, "check.c": CHECK, "sum.c": sum_source},
+        limits=dict(memory_bytes=1 << 30, cpu_time=scaled(30),
+                    wall_time=scaled(60), processes=64))
+    assert result.outcome == outcome, result
+    assert said in result.stdout.data, result
 
 
 # netlink, packet, alg, vsock: of them this host's kernel has netlink at least.

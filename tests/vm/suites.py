@@ -49,8 +49,8 @@ EVERYDAY = {
     "e2e_readme": "not (test_quickstart_keeps or test_accounting or test_latency"
                   " or test_filter_cost)",
     # What no kernel decides: the words at start, one by one, for each need; what
-    # is refused before there is a job; compilers that fail; many kills; much to
-    # copy and many files to remove.
+    # is refused before there is a job; compilers that fail, and what build tools
+    # do; many kills; much to copy and many files to remove.
     "e2e_docker": "not named_at_start",
     "e2e_podman_users": "not named_at_start",
     "e2e_container_needs": "not (test_a_system_call or what_else_is_needed"
@@ -61,6 +61,7 @@ EVERYDAY = {
     "e2e_execute": "not test_wall_time_has_nothing",
     "e2e_languages": "not test_a_program_that_fails",
     "e2e_output_limits": "not test_the_largest_answer",
+    "e2e_profiles": "not test_a_project_is_built",
     "e2e_worker_loss": "not (test_many_kills or test_a_stopped_worker)",
 }
 # On two CPUs that do nothing else; and before it counts as hanging, because
