@@ -4,6 +4,7 @@ lies."""
 import errno
 import glob
 import json
+import mmap
 import signal
 import subprocess
 from concurrent import futures
@@ -117,11 +118,44 @@ def test_pages_of_cold_files_are_told_apart(sandbox, cold_file):
         assert (usage.file_memory_bytes > cold_file.size / 2) == cold, usage
 
 
+_HELD = 16 * MIB
+# Holds so many bytes, each page written, before it reads.
+HOLD_AND_READ = """
+import mmap, sys
+held = mmap.mmap(-1, {held})
+for at in range(0, {held}, mmap.PAGESIZE): held[at] = 1
+with open({path!r}, 'rb', buffering=0) as file:
+    while file.read(1 << 16): pass
+"""
+
+
+def test_what_a_program_holds_beside_cold_files_is_right(sandbox, cold_file):
+    """Neither of the two hides in the other."""
+    def usage_of(held):
+        return sandbox.python(HOLD_AND_READ.format(
+            held=held, path=cold_file.path)).usage
+
+    usage_of(mmap.PAGESIZE)  # warms the page cache
+    # The control, and what the interpreter has of its own.
+    warm = usage_of(mmap.PAGESIZE)
+    assert warm.file_memory_bytes < MIB, warm
+    accounting.find_cold_file()
+    cold = usage_of(_HELD)
+    assert cold.file_memory_bytes > cold_file.size / 2, cold
+    own, others = (usage.peak_memory_bytes - usage.file_memory_bytes
+                   for usage in (warm, cold))
+    tolerance = max(accounting.MEMORY_PART * _HELD, accounting.MEMORY_BYTES)
+    assert others - own == pytest.approx(_HELD, abs=tolerance), (warm, cold)
+
+
 def test_a_small_limit_bears_large_cold_files(sandbox, cold_file):
     """Their pages are reclaimed, not counted against the program."""
+    limit = cold_file.size // 2
     result = sandbox.run("/usr/bin/sha256sum", cold_file.path,
-                         limits=dict(memory_bytes=cold_file.size // 2))
+                         limits=dict(memory_bytes=limit))
     assert result.outcome == jobs.SUCCEEDED
+    # The control: there were so many that the group was full.
+    assert result.usage.peak_memory_bytes > 0.9 * limit, result.usage
 
 
 # 45. How it ended.
