@@ -71,9 +71,10 @@ class SandboxCgroup {
   // Without the pages of files, which the kernel drops where it needs memory.
   virtual int64_t MemoryHeld() = 0;
 
-  // Makes the kernel take back so much of what it can: first what it has charged
-  // ahead for each CPU, 256 KiB, which is nothing that is taken, then pages and
-  // names of files. For a group without members: limits it below what it holds.
+  // Makes the kernel take back so much of what it can: first what it has
+  // charged ahead for each CPU, 256 KiB, which is nothing that is taken, then
+  // pages and names of files. For a group without members: limits it below what
+  // it holds.
   virtual void Reclaim(int64_t bytes) = 0;
 
   // Removes the directories. Members must be reaped. The destructor does not:
