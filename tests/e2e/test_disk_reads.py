@@ -1,7 +1,9 @@
 """What a program makes the kernel read from a disk is counted for it: on cgroup
-v2 by io.stat, on v1 by blkio and getrusage(2)."""
+v2 by io.stat, on v1 by blkio and getrusage(2). And what the kernel remembers of
+a disk's names."""
 
 import os
+import time
 
 import pytest
 
@@ -51,3 +53,24 @@ def test_reads_from_a_disk_are_counted_and_no_others(cold, start_server):
         assert result.usage.io_write_bytes == 0
     assert least <= first.usage.io_read_bytes < most
     assert second.usage.io_read_bytes < BESIDE, "the control: it is in memory"
+
+
+NAMES = 80000  # each some 470 bytes
+GIVEN_UP = 5  # seconds: kNoProgress of worker/sandbox/late_memory.cc
+
+
+def test_names_that_are_not_there_do_not_keep_a_worker(cold, start_server):
+    """They are charged to the group until the kernel needs the memory; without
+    that, a worker waits until nothing has come back for some seconds."""
+    path, _, _, images = cold
+    config = {"sandbox": images, "workers": {"count": 1}}
+    api = jobs.Api(start_server(config).channel)
+    limits = dict(memory_bytes=256 * MIB, cpu_time=20)
+    result = api.probe("miss-names", os.path.dirname(path), NAMES,
+                       limits=limits)
+    assert jobs.probe_report(result) == {"done": NAMES, "errno": 0}, result
+    begin = time.monotonic()
+    assert api.probe("sleep", 0).outcome == jobs.SUCCEEDED
+    assert time.monotonic() - begin < GIVEN_UP - 1
+    # The control: more than a worker lets together come without waiting.
+    assert result.usage.peak_memory_bytes > 20 * MIB, result.usage

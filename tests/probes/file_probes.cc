@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <ctime>
 #include <string>
 
 #include "tests/probes/probe.h"
@@ -98,6 +99,22 @@ int ReadFile(char** arguments) {
   return Report(done, 0);
 }
 
+// Looks for names that are not there, long ones that nobody looked for before:
+// the kernel remembers each, at the expense of whoever asked.
+int MissNames(char** arguments) {
+  const std::string begin = std::string(arguments[0]) + "/" +
+                            std::string(200, 'x') + std::to_string(clock()) +
+                            "-" + std::to_string(time(nullptr)) + "-";
+  const int64_t count = ParseNumber(arguments[1]);
+  for (int64_t i = 0; i < count; ++i) {
+    if (access((begin + std::to_string(i)).c_str(), F_OK) == 0 ||
+        errno != ENOENT) {
+      return Report(i, errno);
+    }
+  }
+  return Report(count, 0);
+}
+
 }  // namespace
 
 const Probe kFileProbes[] = {
@@ -108,6 +125,7 @@ const Probe kFileProbes[] = {
     {"open-files", 1, "COUNT", OpenFiles},
     {"read-file", 1, "PATH", ReadFile},
     {"open-descriptors", 0, "", CountDescriptors},
+    {"miss-names", 2, "DIRECTORY COUNT", MissNames},
     {nullptr, 0, nullptr, nullptr},
 };
 

@@ -9,7 +9,6 @@
 #include <string>
 #include <vector>
 
-#include "absl/time/clock.h"
 #include "tests/support/worker_process.h"
 
 namespace paddock {
@@ -120,27 +119,6 @@ for i in range(400):
   EXPECT_EQ(result->outcome(), v1::OUTCOME_SUCCEEDED);
   EXPECT_GT(result->usage().peak_memory_bytes(), 400 << 20);
   EXPECT_LT(left, 64 << 20);
-}
-
-// The kernel keeps names that are not there too, until it needs the memory; a
-// worker gives up after five seconds in which nothing comes back.
-TEST_F(DeadSandboxTest, NamesOfFilesAreTakenBack) {
-  v1::Process process = WorkerProcess::NewProcess({"python3", "-c", R"(
-import os, time
-unheard_of = time.time_ns()
-for i in range(120000):
-    os.access(f"/usr/{unheard_of}-{i}", os.F_OK)
-)"});
-  ASSERT_TRUE(worker_->Send(process).ok());
-  auto message = worker_->Receive();
-  ASSERT_TRUE(message.ok() && message->has_started());
-  message = worker_->Receive();
-  ASSERT_TRUE(message.ok() && message->has_finished());
-  EXPECT_EQ(message->finished().result().outcome(), v1::OUTCOME_SUCCEEDED);
-  ASSERT_TRUE(message->finished().memory_held());
-  const absl::Time begin = absl::Now();
-  EXPECT_TRUE(worker_->WaitMemoryFree(*message).ok());
-  EXPECT_LT(absl::Now() - begin, absl::Seconds(4));
 }
 
 TEST_F(DeadSandboxTest, MemoryOfFilesIsFreeBeforeTheNextProgramRuns) {
