@@ -8,12 +8,10 @@
 #include <unistd.h>
 
 #include <functional>
-#include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
-#include "tests/support/worker_process.h"
+#include "tests/sandbox/worker_test.h"
 #include "worker/base/file_util.h"
 #include "worker/base/socket.h"
 #include "worker/wire/channel.h"
@@ -21,15 +19,8 @@
 namespace paddock {
 
 // The test is the server, and has been taken over; the worker is real.
-class CapturedServerTest : public testing::Test {
+class CapturedServerTest : public WorkerTest {
  protected:
-  void SetUp() override {
-    absl::StatusOr<std::unique_ptr<WorkerProcess>> worker =
-        WorkerProcess::Start();
-    ASSERT_TRUE(worker.ok()) << worker.status();
-    worker_ = *std::move(worker);
-  }
-
   // The control: the very same worker does run what is in order.
   void ExpectWorks() {
     absl::StatusOr<v1::ProcessResult> result =
@@ -97,8 +88,6 @@ class CapturedServerTest : public testing::Test {
     ASSERT_TRUE(worker_->Send(process).ok());
     ExpectRefused();
   }
-
-  std::unique_ptr<WorkerProcess> worker_;
 };
 
 }  // namespace paddock

@@ -4,25 +4,17 @@
 
 #include <algorithm>
 #include <fstream>
-#include <memory>
 #include <set>
 #include <string>
 #include <vector>
 
-#include "tests/support/worker_process.h"
+#include "tests/sandbox/worker_test.h"
 
 namespace paddock {
 namespace {
 
-class DeadSandboxTest : public testing::Test {
+class DeadSandboxTest : public WorkerTest {
  protected:
-  void SetUp() override {
-    absl::StatusOr<std::unique_ptr<WorkerProcess>> worker =
-        WorkerProcess::Start();
-    ASSERT_TRUE(worker.ok()) << worker.status();
-    worker_ = *std::move(worker);
-  }
-
   std::set<std::string> Groups() {
     const std::vector<std::string> groups = worker_->LivingGroups();
     return {groups.begin(), groups.end()};
@@ -66,7 +58,6 @@ class DeadSandboxTest : public testing::Test {
                          before.end());
   }
 
-  std::unique_ptr<WorkerProcess> worker_;
   int64_t bytes_during_the_next_run_ = -1;
 };
 

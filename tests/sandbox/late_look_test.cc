@@ -3,23 +3,14 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
-#include <memory>
-
 #include "absl/time/clock.h"
-#include "tests/support/worker_process.h"
+#include "tests/sandbox/worker_test.h"
 
 namespace paddock {
 namespace {
 
-class LateLookTest : public testing::Test {
+class LateLookTest : public WorkerTest {
  protected:
-  void SetUp() override {
-    absl::StatusOr<std::unique_ptr<WorkerProcess>> worker =
-        WorkerProcess::Start();
-    ASSERT_TRUE(worker.ok()) << worker.status();
-    worker_ = *std::move(worker);
-  }
-
   // Of a program that sleeps for so long. The worker is stopped while it takes
   // down the files of another, which no signal interrupts, and goes on when two
   // of the limits have passed.
@@ -59,7 +50,6 @@ class LateLookTest : public testing::Test {
   }
 
   static constexpr absl::Duration kLimit = absl::Seconds(1);
-  std::unique_ptr<WorkerProcess> worker_;
 };
 
 TEST_F(LateLookTest, WhoEndedWithinTheWallTimeLimitSucceeded) {
