@@ -203,11 +203,8 @@ absl::Status CheckNotRefused() {
   const int error = errno;
   const absl::Status status = ErrnoStatus(error, "seccomp");
   if (error != EPERM && error != ENOSYS) return status;
-  return absl::FailedPreconditionError(absl::StrCat(
-      status.message(),
-      ": paddockd runs under a seccomp filter, a container's or a service's, "
-      "that refuses this call: ",
-      kAllowCall));
+  return absl::FailedPreconditionError(
+      absl::StrCat(status.message(), ": ", kRefusedByFilter, kAllowCall));
 }
 
 }  // namespace

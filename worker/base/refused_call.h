@@ -3,8 +3,11 @@
 
 namespace paddock {
 
-// What to do where a seccomp filter that paddockd was started under refuses a
-// call that it needs: the end of each error that says so.
+// The ends of errors where a seccomp filter that paddockd was started under
+// refuses a call that it needs: whose doing it is, and what to do.
+inline constexpr char kRefusedByFilter[] =
+    "paddockd runs under a seccomp filter, a container's or a service's, that "
+    "refuses this call: ";
 inline constexpr char kAllowCall[] =
     "allow it there (podman or docker --security-opt "
     "seccomp=deploy/docker/seccomp.json; linux.seccomp in config.json; "

@@ -65,9 +65,7 @@ std::string Explanation(init::SetupStep step, absl::string_view what, int error,
   if (error == EACCES) return "";
   if (confinement.filtered) {
     return absl::StrCat(
-        "paddockd runs under a seccomp filter, a container's or a service's, "
-        "that refuses this call: ",
-        kAllowCall,
+        kRefusedByFilter, kAllowCall,
         // Elsewhere init writes /proc/sys/kernel, which is host root's.
         step == init::SetupStep::kSetHostname
             ? ", or give the container, whose user namespace is its own, "
