@@ -57,7 +57,7 @@ absl::Status CutWorkerPrivileges(const std::vector<sock_filter>& filter,
   const sock_fprog program = {static_cast<unsigned short>(filter.size()),
                               const_cast<sock_filter*>(filter.data())};
   if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) != 0) {
-    return ErrnoStatus(errno, "load the worker's filter");
+    return ErrnoStatus(errno, "load the worker's filter: seccomp");
   }
   return absl::OkStatus();
 }
