@@ -3,6 +3,7 @@ each runtime, without it the error names it."""
 
 import pytest
 
+from harness import apparmor
 from harness import container_checks
 from harness import jobs
 from harness.container import Container
@@ -110,6 +111,17 @@ def test_what_mounting_it_takes():
 ], ids=["company", "socket", "service_user", "ordinary_user"])
 def test_what_else_is_needed(needs, words):
     assert_refused("crun", needs, words)
+
+
+@pytest.mark.parametrize("runtime", ["crun", "runc"])
+def test_an_apparmor_profile(runtime):
+    with apparmor.profile(apparmor.AS_OF_CONTAINERS) as name:
+        assert_refused(runtime, without(apparmor_profile=name),
+                       [f'the security profile "{name}" confines paddockd'])
+    with apparmor.profile(apparmor.ALL) as name:
+        with Container(runtime, without(apparmor_profile=name)).running() as it:
+            result = jobs.Api(it.channel).run("/bin/true")
+            assert result.outcome == jobs.SUCCEEDED
 
 
 @pytest.mark.parametrize("needs, words", [

@@ -12,6 +12,7 @@ import pytest
 from paddock.v1 import process_pb2
 from paddock.v1 import result_pb2
 
+from harness import apparmor
 from harness import as_user
 from harness import host
 from harness import jobs
@@ -190,39 +191,20 @@ def test_sockets_that_nothing_watches(start_server, missing):
     assert api.run("/bin/true", **loopback).outcome == jobs.SUCCEEDED
 
 
-@contextlib.contextmanager
-def apparmor_profile(rules):
-    """A wrapper that runs a command under a profile with these."""
-    host.show_apparmor()
-    name = "paddock-tests"
-    text = (f"abi <abi/3.0>,\nprofile {name} flags=(attach_disconnected) "
-            f"{{ {rules} }}\n")
-    for option in ("--replace", "--remove"):
-        subprocess.run(["apparmor_parser", option, "--skip-cache"],
-                       input=text, text=True, check=True)
-        if option == "--replace":
-            yield ["aa-exec", "-p", name, "--"]
-
-
-ALL_BUT_MOUNTS = ("network, file, signal, ptrace, unix, dbus, umount, "
-                  "pivot_root,")
-
-
 def test_an_apparmor_profile_as_of_containers(start_server):
-    with apparmor_profile(f"capability, {ALL_BUT_MOUNTS} "
-                          "deny mount fstype=proc,") as wrapper:
-        refused(start_server, 'the security profile "paddock-tests" confines',
-                "apparmor=unconfined", wrapper=wrapper)
+    with apparmor.profile(apparmor.AS_OF_CONTAINERS) as name:
+        refused(start_server, f'the security profile "{name}" confines',
+                "apparmor=unconfined", wrapper=apparmor.under(name))
 
 
 @pytest.mark.parametrize("user", ["single", "range"])
 def test_user_namespaces_without_capabilities(start_server, user):
     """As Ubuntu's AppArmor has it for programs without a profile."""
-    with apparmor_profile(f"{ALL_BUT_MOUNTS} mount,") as wrapper:
+    with apparmor.profile(apparmor.ALL_BUT_CAPABILITIES) as name:
         refused(start_server, "may do nothing in the user namespace",
-                "security module", wrapper=wrapper, user=user)
-    with apparmor_profile(f"capability, {ALL_BUT_MOUNTS} mount,") as wrapper:
-        assert runs(start_server, wrapper=wrapper, user=user)
+                "security module", wrapper=apparmor.under(name), user=user)
+    with apparmor.profile(apparmor.ALL) as name:
+        assert runs(start_server, wrapper=apparmor.under(name), user=user)
 
 
 # Ubuntu's kernel has a switch for it, which Debian's has not: its file, below
@@ -240,12 +222,12 @@ exec "$@"
 
 @pytest.mark.parametrize("value", [0, 1])
 def test_the_switch_for_it_is_named_where_it_is_on(start_server, value):
-    with apparmor_profile(f"{ALL_BUT_MOUNTS} mount,") as wrapper:
+    with apparmor.profile(apparmor.ALL_BUT_CAPABILITIES) as name:
         log = refused(
             start_server, "may do nothing in the user namespace",
             config={"listen": {"unix_socket": ""}},
             wrapper=["unshare", "--mount", "sh", "-ec", _WITH_THE_SWITCH, "sh",
                      str(value), sys.executable, as_user.__file__, "single",
-                     "--", *wrapper])
+                     "--", *apparmor.under(name)])
     assert ("AppArmor restricts them: give paddockd a profile with `userns,`, "
             f"or set kernel.{_SWITCH} to 0" in log) == (value == 1), log

@@ -43,6 +43,7 @@ class Needs:
     socket_writable: bool = True
     uid: int = 0
     user: str = "nobody"       # workers.user
+    apparmor_profile: str = ""  # by crun and runc; "": none
 
 
 def _base_config(needs):
@@ -73,6 +74,8 @@ def _bundle_config(runtime, directory, needs):
     process["capabilities"] = {
         kind: list(needs.capabilities)
         for kind in ("bounding", "effective", "permitted")}
+    if needs.apparmor_profile:
+        process["apparmorProfile"] = needs.apparmor_profile
     for mount in config["mounts"]:
         if mount["destination"] == "/sys/fs/cgroup" and needs.cgroup_writable:
             mount["options"].remove("ro")
