@@ -77,6 +77,13 @@ echo == user scope
 scope
 echo == user cpuset
 scope --config /run/cpuset
+echo == user unit with ids
+echo nobody:100000:65536 | tee /etc/subuid >/etc/subgid
+echo "start $($control start paddock; echo $?)"
+echo "output $($run "$BIN/paddock" run --quiet -- /bin/echo it runs)"
+echo "map $($run "$BIN/paddock" run --quiet -- /bin/cat /proc/self/uid_map)"
+$run "$BIN/paddock" doctor
+echo "stop $($control stop paddock; echo $?)"
 """
 
 
@@ -129,6 +136,21 @@ def test_a_unit_serves_restarts_and_leaves_nothing(parts, kind, group, verdict):
     assert "stop 0" in lines, text
     assert "Result=success" in lines, text
     assert "left" in lines, text
+
+
+def test_a_users_unit_takes_the_ids_of_etc_subuid(parts):
+    text = parts["user unit with ids"]
+    lines = [" ".join(line.split()) for line in text.splitlines()]
+    assert "start 0" in lines and "output it runs" in lines, text
+    ids, = (line.split() for line in lines if line.startswith("map "))
+    # Outside: as the namespace of the daemon calls it, where 0 is the user.
+    assert ids[1] == "1000" and int(ids[2]) > 0 and ids[3] == "1", text
+    assert ("Not fully enforced: user_ids (DEGRADED), io_accounting (NONE)."
+            in lines), text
+    assert "stop 0" in lines, text
+    control, = (line for line in parts["user unit"].splitlines()
+                if line.startswith("user_ids "))
+    assert "NONE" in control, control
 
 
 def test_the_support_matrix_holds_for_the_units(parts):
