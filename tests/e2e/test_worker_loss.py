@@ -16,10 +16,9 @@ from harness import server as servers
 from harness.leftovers import worker_pids
 from harness.metrics import Scrape
 from harness.server import wait_until
-from harness.time_scale import SCALE
+from harness.time_scale import fewer
 
-# A hundred, and fewer where each takes many times longer.
-KILLS = max(10, int(100 / SCALE))
+KILLS = fewer(100, least=10)
 WORKERS = 3
 CLIENTS = 6
 

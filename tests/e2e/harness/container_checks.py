@@ -76,10 +76,10 @@ def _assert_limits_hold(api):
     for wanted, done in ((16, 7), (7, 7)):
         result = api.probe("fork", wanted, limits=dict(processes=8))
         assert jobs.probe_report(result)["done"] == done
-    # Starting a program takes CPU time too, emulated a good part of a second.
+    # Starting a program takes CPU time too, emulated a tenth of a second.
     for seconds, outcome in ((5, "CPU_TIME_LIMIT_EXCEEDED"),
                              (0.2, "SUCCEEDED")):
-        result = api.probe("burn", seconds, limits=dict(cpu_time=1.5))
+        result = api.probe("burn", seconds, limits=dict(cpu_time=0.8))
         assert jobs.outcome_name(result.outcome) == outcome, result
 
 

@@ -12,3 +12,8 @@ SCALE = float(os.environ.get("PADDOCK_TEST_TIME_SCALE", "1"))
 
 def scaled(seconds):
     return seconds * SCALE
+
+
+def fewer(count, least):
+    """Of what is made to take its time: where each takes longer, fewer do."""
+    return max(least, int(count / SCALE))
