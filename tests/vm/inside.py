@@ -141,6 +141,15 @@ def run_program(program):
     return result
 
 
+def copy_to_memory(paths):
+    """Over 9p each file that is opened is a question to the host. A new time, even
+    the same, makes the overlay of the root copy the file into RAM."""
+    for path in paths:
+        now = os.lstat(path)
+        os.utime(path, ns=(now.st_atime_ns, now.st_mtime_ns),
+                 follow_symlinks=False)
+
+
 def main():
     with open(sys.argv[1], encoding="utf-8") as file:
         plan = json.load(file)
@@ -151,6 +160,7 @@ def main():
         print(f"FAIL: this kernel is {release}, and the plan is for {wanted}: "
               "see KERNELS in suites.py", flush=True)
         return 1
+    copy_to_memory(plan["opened"])
     results = [run_program(program) for program in plan["programs"]]
     print("RESULT " + json.dumps(results), flush=True)
     return 0 if all(result["good"] for result in results) else 1

@@ -24,6 +24,9 @@ done </modules/order
 p9 ro,cache=loose root /lower
 $b mount -t tmpfs -o mode=755 upper /upper
 $b mkdir /upper/up /upper/work
+# Every worker copies /etc, and 9p asks the host for each link's target and each
+# open file: half a second. What is not readable stays as it is below.
+$b cp -a /lower/etc /upper/up/ 2>/dev/null
 $b mount -t overlay -o lowerdir=/lower,upperdir=/upper/up,workdir=/upper/work \
   root /newroot || fail overlay
 $b mount --bind /newroot /plain # the same, without the mounts that follow

@@ -34,7 +34,7 @@ KERNELS = {
 # Beside all end-to-end tests: what the kernel and its cgroups decide. Program ->
 # those of its tests that do, as GoogleTest's --gtest_filter and pytest's -k take
 # them; None: all. A program of the end-to-end tests stands here where some of it
-# is left to --all.
+# is left to --all: what builds, measures, or runs what is run here anyway.
 EVERYDAY = {
     "paddock_cgroup_instance": None,
     "paddock_child_process": None,
@@ -48,21 +48,6 @@ EVERYDAY = {
     "e2e_without_privilege": "not (test_unit_tests or test_building)",
     "e2e_readme": "not (test_quickstart_keeps or test_accounting or test_latency"
                   " or test_filter_cost)",
-    # What no kernel decides: the words at start, one by one, for each need; what
-    # is refused before there is a job; compilers that fail, and what build tools
-    # do; many kills; much to copy and many files to remove.
-    "e2e_docker": "not named_at_start",
-    "e2e_podman_users": "not named_at_start",
-    "e2e_container_needs": "not (test_a_system_call or what_else_is_needed"
-                           " or without_its_options)",
-    "e2e_bad_input": "not (test_one_wrong_field or test_a_message"
-                     " or test_garbage or test_a_full_queue)",
-    "e2e_captured_server": "not test_the_worker_is_replaced",
-    "e2e_execute": "not test_wall_time_has_nothing",
-    "e2e_languages": "not test_a_program_that_fails",
-    "e2e_output_limits": "not test_the_largest_answer",
-    "e2e_profiles": "not test_a_project_is_built",
-    "e2e_worker_loss": "not (test_many_kills or test_a_stopped_worker)",
 }
 # On two CPUs that do nothing else; and before it counts as hanging, because
 # slower ones take half as long again.
@@ -128,15 +113,28 @@ def plan_for(everything, only, build):
     return plan
 
 
+def often_opened(build):
+    """The programs of the build, and the libraries that they load."""
+    folder = os.path.join(build, "bin")
+    found = {os.path.join(folder, name) for name in os.listdir(folder)}
+    done = subprocess.run(["ldd", *sorted(found)], capture_output=True,
+                          text=True, check=False)  # one is static
+    found.update(word for word in done.stdout.split()
+                 if word.startswith("/") and not word.endswith(":"))
+    found.update([os.path.realpath(path) for path in found])
+    return sorted(found)
+
+
 class Machine:
     """One guest and what it printed."""
 
-    def __init__(self, kernel, plan, seconds):
+    def __init__(self, kernel, plan, opened, seconds):
         self.kernel = kernel
         self._plan_file = os.path.join(OUTPUT,
                                        f"plan-{os.getpid()}-{kernel}.json")
         with open(self._plan_file, "w", encoding="utf-8") as file:
-            json.dump({"kernel": kernel, "programs": plan}, file)
+            json.dump({"kernel": kernel, "programs": plan, "opened": opened},
+                      file)
         release, lacking = KERNELS[kernel]
         self._command = [
             os.path.join(HERE, "boot"), "--release", release,
@@ -199,7 +197,8 @@ def main():
     plan = plan_for(arguments.all, arguments.only, build)
     if not plan:
         sys.exit("suites.py: nothing to run")
-    machines = [Machine(kernel, plan, seconds)
+    opened = often_opened(build)
+    machines = [Machine(kernel, plan, opened, seconds)
                 for kernel in arguments.kernel or KERNELS]
     threads = [threading.Thread(target=machine.run) for machine in machines]
     for thread in threads:

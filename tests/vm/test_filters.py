@@ -128,7 +128,7 @@ OWN_KERNEL = re.match(r"\d+\.\d+", os.uname().release)[0]
 def test_a_plan_is_for_one_kernel(tmp_path, monkeypatch, wanted, good):
     monkeypatch.setattr(suites, "OUTPUT", str(tmp_path))
     monkeypatch.setitem(suites.KERNELS, wanted, ("bookworm", []))
-    suites.Machine(wanted, [], 10)
+    suites.Machine(wanted, [], [], 10)
     plan, = tmp_path.iterdir()
     ran = subprocess.run([sys.executable, f"{suites.HERE}/inside.py", plan],
                          stdout=subprocess.PIPE, text=True, check=False)
