@@ -140,12 +140,14 @@ def test_pending_signals(api, server, mode):
     both = while_held(
         api, jobs.probe("hold", "signals", HOLD_SECONDS, limits=HOLDS_LONG),
         held, look)
-    for report, before, shares in zip(both, alone, MODES[mode]):
+    for report, shares in zip(both, MODES[mode]):
         if shares:
             assert 0 < report["done"] <= PENDING - 1024
             assert report["errno"] == errno.EAGAIN
         else:
-            assert report == before
+            # Not as many as before: others of the starter's user come and
+            # go, and each timer_create(2) of theirs takes one.
+            assert report["done"] >= 1024
 
 
 def most(mode, kind):
