@@ -29,6 +29,8 @@ HOLD_SECONDS = 60
 HOLDS_LONG = dict(wall_time=HOLD_SECONDS)
 # More than the 1024 that a job may have, less than two jobs have.
 PENDING = 1500
+# Of locked memory, in bytes: what one job may have.
+LOCKED = 64 << 10
 # Enough for one such job and paddockd itself, not for two.
 PROCESSES, PROCESSES_OF_A_JOB = 110, 55
 PROBE = {"/tmp/probe": jobs.probe("exit", 0).inputs[0].source.data}
@@ -58,7 +60,8 @@ def _server(work_directory, mode):
     server = Server(
         directory, {"workers": {"count": WORKERS}, "sandbox": {"profiles": [
             {"name": "watch", "weakenings": ["inotify"]}]}}, user=mode,
-        wrapper=["prlimit", f"--sigpending={PENDING}", *LIMITED[mode]])
+        wrapper=["prlimit", f"--sigpending={PENDING}", f"--memlock={LOCKED}",
+                 *LIMITED[mode]])
     yield server.start()
     assert server.stop() == 0, server.log()
     leftovers.assert_none_since(before)
@@ -148,6 +151,20 @@ def test_pending_signals(api, server, mode):
             # Not as many as before: others of the starter's user come and
             # go, and each timer_create(2) of theirs takes one.
             assert report["done"] >= 1024
+
+
+def test_locked_system_v_memory(api, server):
+    """The kernel compares pages of all with the starter's limit in bytes."""
+    def look():
+        return jobs.probe_report(api.probe("seek", "locked"))["errno"]
+
+    def held():
+        return len(programs(server, "probe")) == 1
+
+    both = while_held(
+        api, jobs.probe("hold", "locked", HOLD_SECONDS, limits=HOLDS_LONG),
+        held, look)
+    assert both == errno.ENOENT, "some is left to lock"
 
 
 def most(mode, kind):
