@@ -14,6 +14,7 @@ from paddock.v1 import result_pb2
 from harness import jobs
 from harness import leftovers
 from harness import paths
+from harness.server import wait_until
 from harness.time_scale import SCALE
 import host_kernel
 
@@ -24,6 +25,7 @@ _CLEAN_OUTPUT = (b"/work/* /tmp/* /dev/shm/* /proc/2\n"
                  b"/proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2 "
                  b"/proc/self/fd/3\n")
 _HOST_SECONDS = 60
+_START_SECONDS = 30
 # From passing a limit to the answer.
 SECONDS = 2
 # Who starts paddockd, as harness/server.py takes it; None is root of the host.
@@ -37,6 +39,8 @@ class Sandbox:
 
     def __init__(self, api):
         self.api = api
+        # The server is ready with its first worker: 0 are those to come.
+        wait_until(lambda: all(self._start_times().values()), _START_SECONDS)
         self._workers = self._start_times()
 
     def _start_times(self):
